@@ -1,0 +1,87 @@
+/* method.h: for authors of a compression method (compress, L4).
+ *
+ * A method is one file in src/compress/<family>/: its options, its functions, and at the end its
+ * descriptor `const gf_method gf_method_<name>`, which registers it by being there. It touches a
+ * network at four places and nowhere else: rewrite (net -> net), weight view, activation node,
+ * loss term. src/compress/template.c is a method that does nothing: copy it. */
+#ifndef GRIDFRONT_METHOD_H
+#define GRIDFRONT_METHOD_H
+
+#include <gridfront/nn.h>
+
+/* What is true of a network so far in a chain. Methods declare what they need, refuse and add, so
+ * that an order that cannot work is refused at plan time with a reason. */
+typedef enum gf_fact {
+    GF_FACT_TRAINED = 1 << 0,
+    GF_FACT_SPARSE = 1 << 1, /* masked weights */
+    GF_FACT_SHRUNK = 1 << 2, /* filters removed */
+    GF_FACT_QUANTIZED_WEIGHTS = 1 << 3,
+    GF_FACT_QUANTIZED_ACTIVATIONS = 1 << 4,
+    GF_FACT_BN_FOLDED = 1 << 5
+} gf_fact;
+const char *gf_fact_text(gf_fact fact); /* "quantized weights" */
+
+typedef struct gf_method_call {
+    gf_net *net; /* changed in place; replaced as a whole through gf_net_swap if needed */
+    const gf_data *data;
+    const gf_kernels *kernels;
+    const gf_options *options; /* the stage's canonical options, for those who train */
+    uint64_t seed;
+    uint32_t ordinal;
+    gf_net *const *teachers;
+    int teacher_count;
+    const gf_artifact *resume;
+    gf_train_hooks hooks; /* to pass on to gf_train */
+} gf_method_call;
+
+typedef struct gf_method {
+    gf_schema schema; /* config name ("filter-l1"), summary, paper, fields, slots */
+    size_t options_size;
+    const char *stage;   /* the stage that takes it: "prune", "quantize", "distill", ... */
+    const char *example; /* a stage that runs: "{ prune : { method = \"magnitude\"; ... }; }" */
+    unsigned needs;      /* facts that must hold before */
+    unsigned refuses;    /* facts that must not hold before */
+    const char *refusal; /* the reason printed when a refused fact holds */
+    unsigned adds;
+    bool trains;  /* counts as a training stage: has epochs, advances the ordinal */
+    bool teaches; /* takes `teacher` */
+    gf_status (*apply)(const gf_method_call *call, const void *options);
+} gf_method;
+extern const gf_method *const gf_methods[]; /* generated, NULL-terminated */
+extern const gf_schema *const gf_method_schemas[];
+const gf_method *gf_method_find(const char *stage, const char *name);
+/* INVALID with the reason when `method` cannot follow `facts`; else updates *facts. */
+gf_status gf_method_follow(const gf_method *method, unsigned *facts);
+
+/* ---- shared analyses and rewrites ------------------------------------------------------------ */
+
+/* Sets of channels that can only be removed together (residual adds, shortcuts, depthwise and
+ * grouped convolutions): DepGraph's idea (Fang et al. 2023, 2301.12900) on our graph. */
+typedef struct gf_channel_slice {
+    int param, axis; /* whose indices these are; axis 0: filters, 3: input channels */
+    int first;       /* group channel c is index first + c */
+    bool source;     /* produces the channels (a convolution's filters) */
+} gf_channel_slice;
+typedef struct gf_channel_group {
+    int channels;
+    gf_channel_slice *slices;
+    int slice_count;
+    int *nodes, node_count; /* nodes whose output channels these are */
+    bool prunable;          /* false: input or logits belong to it */
+    bool internal;          /* one source only: block-internal */
+    int multiple;           /* channels must stay a multiple of this (grouped convolutions) */
+} gf_channel_group;
+typedef struct gf_channel_groups {
+    gf_channel_group *items;
+    int count;
+} gf_channel_groups;
+gf_status gf_channel_groups_find(gf_channel_groups *groups, const gf_net *net);
+void gf_channel_groups_release(gf_channel_groups *groups);
+/* Removes all but keep[] (ascending) from everything in the group; attributes are adapted. */
+gf_status gf_channel_group_keep(gf_net *net, const gf_channel_group *group, const int *keep,
+                                int count);
+/* Folds every conv -> bn pair: W' = gamma W / sqrt(var + eps), b' = beta - gamma mean / sqrt(..)
+ * (1806.08342, section 3.2.2). */
+gf_status gf_net_fold_bn(gf_net *net, const gf_kernels *kernels);
+
+#endif

@@ -1,0 +1,361 @@
+/* nn (L3): the network as data, and everything that trains and evaluates it.
+ *
+ * A gf_net is an array of nodes in topological order and a table of parameters; building, running,
+ * rewriting, counting, storing and exporting walk the same arrays. Node 0 is the input; the last
+ * node gives the logits. Between the weight that is stored and the one that the forward pass uses
+ * stands the parameter's chain of views. Kinds of layers, views, losses, models and schedules are
+ * one file each and are found by the generated registry. */
+#ifndef GRIDFRONT_NN_H
+#define GRIDFRONT_NN_H
+
+#include <gridfront/base.h>
+#include <gridfront/data.h>
+#include <gridfront/kernels.h>
+#include <gridfront/store.h>
+
+#define GF_NAME        64
+#define GF_NODE_INPUTS 4
+#define GF_NODE_PARAMS 8
+#define GF_ATTRIBUTES  128 /* bytes of a kind's attribute or option struct, at most */
+#define GF_PARAM_VIEWS 4
+#define GF_VIEW_STATES 4
+
+typedef struct gf_shape {
+    int height, width, channels; /* of one image */
+} gf_shape;
+size_t gf_shape_count(gf_shape shape);
+
+/* ---- parameters and their views ------------------------------------------------------------ */
+
+typedef enum gf_role {
+    GF_ROLE_WEIGHT, /* [filters, kernel_height, kernel_width, channels / groups], decays */
+    GF_ROLE_BIAS,
+    GF_ROLE_GAMMA,
+    GF_ROLE_BETA,
+    GF_ROLE_MEAN, /* running statistics: not trained */
+    GF_ROLE_VARIANCE,
+    GF_ROLE_SCALE, /* learned by a method, does not decay */
+    GF_ROLE_STATE  /* a method's own, not trained, not counted as a parameter */
+} gf_role;
+
+typedef struct gf_view_kind gf_view_kind;
+typedef struct gf_view {
+    const gf_view_kind *kind;
+    _Alignas(8) unsigned char options[GF_ATTRIBUTES];
+    gf_tensor states[GF_VIEW_STATES]; /* named "mask", "scale"; data is gf_real or u8, owned */
+    int state_count;
+} gf_view;
+
+typedef struct gf_param {
+    char name[GF_NAME]; /* "layer1.0.conv1.weight", unique */
+    gf_role role;
+    int rank;
+    int dims[GF_TENSOR_RANK];
+    gf_real *value; /* owned by the net */
+    bool trainable;
+    gf_view views[GF_PARAM_VIEWS]; /* applied first to last */
+    int view_count;
+} gf_param;
+size_t gf_param_count(const gf_param *param); /* elements */
+
+/* How the weight that the forward pass uses is stored: filled by the chain, first to last, read
+ * by deploy's packer and by the cost. Zero-initialized means dense float32. */
+typedef struct gf_code {
+    double bits;    /* per stored value; 0 means 32 */
+    bool sparse;    /* exact zeros need not be stored */
+    bool symmetric; /* codes are signed and zero_point is 0 */
+    int low, high;  /* range of integer codes */
+    gf_real *scale; /* [scales]: value = (code - zero) * scale, borrowed from a view's state */
+    gf_real *zero;
+    int scales; /* 0: not quantized; 1: per tensor; filters: per channel */
+} gf_code;
+
+struct gf_view_kind {
+    gf_schema schema; /* name and option fields (stored with the view) */
+    size_t options_size;
+    /* out = view(in), gf_param_count elements; out may equal in. */
+    void (*forward)(const gf_view *view, const gf_param *param, const gf_kernels *kernels,
+                    gf_real *out, const gf_real *in);
+    /* d_in from d_out (may be the same buffer); `in` is what forward was given. */
+    void (*backward)(const gf_view *view, const gf_param *param, const gf_kernels *kernels,
+                     gf_real *d_in, const gf_real *d_out, const gf_real *in);
+    /* Keep step with the weight before each forward in training (scales of QAT); may be NULL. */
+    void (*refresh)(gf_view *view, const gf_param *param, const gf_kernels *kernels,
+                    const gf_real *in);
+    void (*code)(const gf_view *view, const gf_param *param, gf_code *code); /* may be NULL */
+    /* Output filters keep[0..count-1] are all that remain (axis 0), or input channels (axis 3):
+     * cut the states accordingly. NULL: states do not depend on the shape. */
+    gf_status (*select)(gf_view *view, const gf_param *param, int axis, const int *keep, int count);
+};
+extern const gf_view_kind *const gf_view_kinds[]; /* generated */
+const gf_view_kind *gf_view_kind_find(const char *name);
+
+/* ---- nodes and layer kinds ------------------------------------------------------------------- */
+
+typedef enum gf_mode {
+    GF_MODE_EVALUATE, /* running statistics, no dropout */
+    GF_MODE_TRAIN,    /* batch statistics, running ones updated */
+    GF_MODE_CALIBRATE /* like EVALUATE; activation observers collect their ranges */
+} gf_mode;
+
+/* A parameter that a new node of this kind needs. */
+typedef struct gf_param_spec {
+    const char *suffix; /* "weight": the parameter is called <node>.weight */
+    gf_role role;
+    int rank, dims[GF_TENSOR_RANK];
+} gf_param_spec;
+
+/* All that forward and backward of one node may touch. */
+typedef struct gf_layer_call {
+    const gf_kernels *kernels;
+    gf_scratch *scratch;
+    const void *attributes;
+    gf_mode mode;
+    int batch;
+    int input_count;
+    gf_shape in_shape[GF_NODE_INPUTS], out_shape;
+    gf_real *out;
+    const gf_real *in[GF_NODE_INPUTS];
+    gf_real *weight[GF_NODE_PARAMS];   /* as the views give them; statistics are written */
+    gf_real *cache;                    /* kept from forward to backward */
+    const gf_real *d_out;              /* backward only, as the following */
+    gf_real *d_in[GF_NODE_INPUTS];     /* NULL: not wanted */
+    bool d_in_add[GF_NODE_INPUTS];     /* add to what is there */
+    gf_real *d_weight[GF_NODE_PARAMS]; /* NULL: not trained; overwritten */
+    const gf_random *random;           /* for dropout; step in `epoch` */
+    uint32_t node_hash;
+} gf_layer_call;
+
+/* Per image. */
+typedef struct gf_cost {
+    int64_t macs;       /* multiply-accumulates of convolutions and fully connected layers */
+    int64_t parameters; /* trained ones, BN included, running statistics not */
+    int64_t weights, nonzeros;
+    double weight_bits;    /* bits of all parameters as coded, masks and scales not included */
+    double bit_operations; /* sum of macs * weight bits * activation bits */
+    double weighted_macs;  /* sum of macs * max(weight bits, activation bits) / 32 */
+    int64_t activations;   /* floats alive at most while one image runs */
+} gf_cost;
+
+typedef enum gf_channels {
+    GF_CHANNELS_FOLLOW,
+    GF_CHANNELS_NEW,
+    GF_CHANNELS_AGREE,
+    GF_CHANNELS_CONCAT
+} gf_channels;
+
+typedef struct gf_layer_kind {
+    gf_schema schema; /* name, summary and attribute fields */
+    size_t attributes_size;
+    int inputs_least, inputs_most;
+    gf_status (*shape)(gf_shape *out, const gf_shape *in, int inputs, const void *attributes);
+    /* specs[GF_NODE_PARAMS]; returns how many; NULL: none */
+    int (*params)(gf_param_spec *specs, const gf_shape *in, const void *attributes);
+    void (*forward)(const gf_layer_call *call);
+    void (*backward)(const gf_layer_call *call);
+    /* gf_reals to keep from forward to backward for this batch; NULL: none */
+    size_t (*cache)(int batch, const gf_shape *in, gf_shape out, const void *attributes);
+    int64_t (*macs)(const gf_shape *in, gf_shape out, const void *attributes); /* NULL: none */
+    /* Channel dependencies for structured pruning (see compress/prune/groups):
+     * output channel c follows input channel c (bn, relu, pool), or is made anew (conv), or
+     * inputs must agree (add), or are laid behind each other (concat). */
+    gf_channels channels;
+    /* Bits of the activations this node puts out (quantizer nodes); NULL: as its input. */
+    double (*bits)(const void *attributes);
+} gf_layer_kind;
+extern const gf_layer_kind *const gf_layer_kinds[]; /* generated */
+const gf_layer_kind *gf_layer_kind_find(const char *name);
+
+typedef struct gf_node {
+    char name[GF_NAME]; /* "layer1.0.conv1", unique */
+    const gf_layer_kind *kind;
+    _Alignas(8) unsigned char attributes[GF_ATTRIBUTES];
+    int inputs[GF_NODE_INPUTS], input_count; /* earlier nodes */
+    int params[GF_NODE_PARAMS], param_count; /* into the net's table */
+    gf_shape shape;
+    bool frozen; /* bn: running statistics even while training */
+} gf_node;
+
+typedef struct gf_net {
+    gf_node *nodes;
+    gf_param *params;
+    int node_count, node_capacity, param_count, param_capacity;
+} gf_net;
+
+gf_status gf_net_create(gf_net **net, gf_shape input);
+void gf_net_destroy(gf_net *net);
+gf_status gf_net_copy(gf_net **copy, const gf_net *net);
+/* Adds a node; its attributes are copied (attributes_size bytes), its shape and parameters derived.
+ * *node is its index. INVALID (which node, which shapes) when they do not fit. */
+gf_status gf_net_add(gf_net *net, int *node, const char *kind, const char *name,
+                     const void *attributes, const int *inputs, int input_count);
+/* Adds a one-input node right behind `after`; every other consumer of `after` reads it instead.
+ * Indices of later nodes move up by one. */
+gf_status gf_net_insert(gf_net *net, int *node, const char *kind, const char *name,
+                        const void *attributes, int after);
+/* Removes a one-input node; its consumers read its input. Parameters only it used go too. */
+gf_status gf_net_remove(gf_net *net, int node);
+/* Shapes again from the attributes, and the parameters checked against them. */
+gf_status gf_net_check(gf_net *net);
+/* PyTorch's defaults: Kaiming uniform with a = sqrt 5, bias in +-1/sqrt(fan in), BN 1 and 0. */
+void gf_net_initialize(gf_net *net, uint64_t seed, uint32_t ordinal);
+int gf_net_find_node(const gf_net *net, const char *name);  /* -1: absent */
+int gf_net_find_param(const gf_net *net, const char *name); /* -1: absent */
+gf_status gf_param_add_view(gf_param *param, gf_view **view, const char *kind,
+                            const void *options); /* no states yet */
+gf_status gf_view_add_state(gf_view *view, const char *name, gf_dtype dtype, int rank,
+                            const int64_t *dims, const void *data);
+/* Keeps only the listed indices of one axis, the views' states too. */
+gf_status gf_param_select(gf_param *param, int axis, const int *keep, int count);
+/* The weight that the forward pass uses: value through all views into out. */
+void gf_param_effective(const gf_param *param, const gf_kernels *kernels, gf_real *out);
+/* Makes the views permanent: value = effective value, no views. */
+gf_status gf_param_bake(gf_param *param, const gf_kernels *kernels);
+void gf_param_code(const gf_param *param, gf_code *code);
+/* Node for node; per_node (may be NULL) has node_count entries. */
+gf_status gf_net_cost(const gf_net *net, const gf_kernels *kernels, gf_cost *cost,
+                      gf_cost *per_node);
+
+/* One line a node, one a parameter, one a view; parse(text) then fill from tensors. */
+gf_status gf_net_save(const gf_net *net, gf_artifact *artifact);
+gf_status gf_net_load(gf_net **net, const gf_artifact *artifact); /* CORRUPT */
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+typedef struct gf_model_kind {
+    gf_schema schema;
+    size_t options_size;
+    gf_status (*build)(gf_net **net, const void *options, gf_shape input, int classes);
+} gf_model_kind;
+extern const gf_model_kind *const gf_model_kinds[]; /* generated */
+extern const gf_schema *const gf_model_schemas[];
+/* From options "model.arch = resnet18", "model.width = 16" (prefix "model."); initialized not. */
+gf_status gf_model_build(gf_net **net, const gf_options *options, const char *prefix,
+                         gf_shape input, int classes);
+
+/* ---- running ----------------------------------------------------------------------------------
+ */
+
+typedef struct gf_run gf_run;
+/* Memory for one net and at most `batch` images; backward: keeps what gradients need. The net is
+ * borrowed and may change its parameters' values, not its structure. */
+gf_status gf_run_create(gf_run **run, gf_net *net, const gf_kernels *kernels, int batch,
+                        bool backward);
+void gf_run_destroy(gf_run *run);
+gf_real *gf_run_input(gf_run *run); /* [batch, height, width, channels] to fill */
+void gf_run_forward(gf_run *run, int batch, gf_mode mode, const gf_random *random);
+const gf_real *gf_run_value(const gf_run *run, int node);
+gf_real *gf_run_logits(gf_run *run); /* value of the last node, [batch, classes] */
+/* Gradient of the loss at a node's output. want marks it (zeroed at each forward) before backward
+ * for loss terms that add to it; the last node's is always there. */
+gf_status gf_run_want_gradient(gf_run *run, int node);
+gf_real *gf_run_gradient(gf_run *run, int node);
+void gf_run_backward(gf_run *run);
+gf_real *gf_run_param_gradient(gf_run *run, int param); /* with respect to the stored value */
+gf_net *gf_run_net(gf_run *run);
+int gf_run_batch(const gf_run *run); /* of the last forward */
+
+/* ---- loss terms --------------------------------------------------------------------------------
+ */
+
+/* What a term may read and add to in each step, after all forwards and before backward. */
+typedef struct gf_loss_call {
+    gf_run *student;
+    gf_run *const *teachers; /* frozen, already run on the same augmented images */
+    int teacher_count;
+    const int *labels;     /* [batch] */
+    const gf_real *target; /* [batch, classes]: smoothed or mixed */
+    int batch, classes;
+    int epoch, epochs;
+    gf_real *d_logits; /* add to it */
+} gf_loss_call;
+typedef struct gf_loss_kind {
+    gf_schema schema;
+    size_t options_size;
+    /* Own parameters (regressors), taps; state is given to apply. NULL: no state. */
+    gf_status (*create)(void **state, const void *options, gf_run *student, gf_run *const *teachers,
+                        int teacher_count);
+    void (*destroy)(void *state);
+    /* The hard-label loss is multiplied by this before terms are added (1: unchanged). */
+    double (*label_weight)(const void *options);
+    gf_status (*apply)(void *state, const void *options, const gf_loss_call *call, double *loss);
+} gf_loss_kind;
+extern const gf_loss_kind *const gf_loss_kinds[]; /* generated */
+typedef struct gf_loss_term {
+    const gf_loss_kind *kind;
+    const void *options;
+} gf_loss_term;
+
+/* ---- schedules ---------------------------------------------------------------------------------
+ */
+
+typedef struct gf_schedule_kind {
+    gf_schema schema;
+    size_t options_size;
+    /* Factor of the base rate at time t of T, in epochs (fractions allowed), warm-up aside. */
+    double (*factor)(const void *options, double t, double horizon);
+} gf_schedule_kind;
+extern const gf_schedule_kind *const gf_schedule_kinds[]; /* generated */
+extern const gf_schema *const gf_schedule_schemas[];
+
+/* ---- training and evaluation -------------------------------------------------------------------
+ */
+
+typedef struct gf_train_options {
+    int epochs, batch;
+    double lr, momentum, weight_decay, label_smoothing, ema; /* ema 0: off */
+    bool nesterov;
+    int decay;     /* word: coupled | decoupled */
+    double warmup; /* schedule.warmup, epochs */
+} gf_train_options;
+/* Schemas of the `train` and `finetune` groups: the same fields, other defaults, with the slots
+ * schedule and augment. */
+extern const gf_schema gf_train_schema, gf_finetune_schema;
+/* The same slots and fields for methods that train (qat, distill): put them into their schema. */
+extern const gf_slot gf_train_slots[];
+
+typedef struct gf_scores {
+    double loss, accuracy; /* mean cross-entropy; fraction */
+} gf_scores;
+/* Evaluates on a split in batches of 250; sums in an order fixed by the data. */
+gf_status gf_evaluate(gf_scores *scores, gf_net *net, const gf_data *data, gf_split split,
+                      const gf_kernels *kernels);
+/* Forward passes in CALIBRATE mode over the first `images` training images, unaugmented. */
+gf_status gf_calibrate(gf_net *net, const gf_data *data, int images, const gf_kernels *kernels);
+
+/* Everything that training may ask of its surroundings; any member may be NULL. */
+typedef struct gf_train_hooks {
+    void *context;
+    /* After each epoch. A failure ends the training with that status. */
+    gf_status (*epoch)(void *context, const gf_epoch_row *row);
+    /* Called between steps; share in [0, 1] of this training done. True: save and leave
+     * (gf_train returns INTERRUPTED). */
+    bool (*stop)(void *context, double share);
+    /* A checkpoint of the whole state; called every epoch, each `checkpoint_seconds`, on stop. */
+    gf_status (*save)(void *context, const gf_artifact *state);
+    double checkpoint_seconds;
+    /* At the start of each epoch, before its first step: methods change masks, freeze BN, ... */
+    gf_status (*epoch_start)(void *context, gf_net *net, int epoch, int epochs);
+    void *method_context; /* given to epoch_start in place of context when not NULL */
+} gf_train_hooks;
+
+typedef struct gf_train_job {
+    gf_net *net; /* trained in place; with ema its averages at the end */
+    const gf_data *data;
+    const gf_kernels *kernels;
+    const gf_options *options; /* the stage's own canonical options; keys under prefix */
+    const char *prefix;
+    const gf_schema *schema; /* gf_train_schema, gf_finetune_schema: whose defaults */
+    uint64_t seed;
+    uint32_t ordinal;
+    gf_net *const *teachers; /* frozen, evaluated in EVALUATE mode */
+    int teacher_count;
+    const gf_loss_term *terms;
+    int term_count;
+    const gf_artifact *resume; /* a state given to hooks.save before, NULL: from the start */
+    gf_train_hooks hooks;
+} gf_train_job;
+/* DIVERGED (epoch, step) when the loss is not finite; INTERRUPTED when told to stop. */
+gf_status gf_train(const gf_train_job *job);
+
+#endif

@@ -1,0 +1,48 @@
+/* report (L5): from the rows of a study to tables, CSV, JSON, LaTeX and one HTML page. Needs
+ * nothing but the study's files. Without times its output is the same bytes however the sweep was
+ * run. */
+#ifndef GRIDFRONT_REPORT_H
+#define GRIDFRONT_REPORT_H
+
+#include <gridfront/pareto.h>
+#include <gridfront/store.h>
+
+typedef enum gf_format {
+    GF_FORMAT_TEXT,
+    GF_FORMAT_CSV,
+    GF_FORMAT_JSON,
+    GF_FORMAT_LATEX,
+    GF_FORMAT_HTML
+} gf_format;
+gf_status gf_format_parse(gf_format *format, const char *word); /* INVALID */
+
+/* What report must be told about the metrics; cli takes it from stage. */
+typedef struct gf_metric_row {
+    const char *name, *help;
+    bool maximize;
+    bool time; /* left out without times */
+} gf_metric_row;
+
+typedef struct gf_report_options {
+    const gf_metric_row *metrics; /* in the order of the study's columns */
+    int metric_count;
+    int validation_images; /* for binomial intervals */
+    bool times;            /* false: --no-times */
+    bool color;            /* terminal */
+    bool all;              /* every point, not only the front */
+    const char *version;   /* text for the provenance */
+} gf_report_options;
+
+typedef struct gf_report gf_report;
+/* Reads everything once: points with estimates over seeds, front, ranks, knee, failures. */
+gf_status gf_report_load(gf_report **report, const char *dir, const gf_report_options *options);
+void gf_report_destroy(gf_report *report);
+gf_status gf_report_write(const gf_report *report, gf_format format, gf_text *out);
+/* One point for `gridfront show`: configuration, per-seed results, stages, learning curves,
+ * attempts, and the command that runs it alone. seed_index -1: all. */
+gf_status gf_report_show(const gf_report *report, gf_text *out, int point, int seed_index,
+                         bool log);
+/* "best so far: 92.4 % at 0.35 MB (point 31); front of 9 points" */
+gf_status gf_report_best(const gf_report *report, gf_text *out);
+
+#endif

@@ -1,0 +1,93 @@
+/* sweep (L1): a libconfig file -> axes -> points and trials -> the stage tree, with keys.
+ *
+ * Knows nothing of networks: which groups, fields and variants exist comes as a schema. Every
+ * mistake in a file that parses is reported at once. Nothing here prints: mistakes come back as
+ * lines "file:line: key = value is outside [0, 1)". */
+#ifndef GRIDFRONT_SWEEP_H
+#define GRIDFRONT_SWEEP_H
+
+#include <gridfront/base.h>
+
+/* A stage that a sweep file may name. */
+typedef struct gf_stage_schema {
+    const gf_schema *schema; /* name: "train", "prune"; fields; slots (method inline) */
+} gf_stage_schema;
+
+/* One stage as its checker sees it. */
+typedef struct gf_stage_view {
+    const char *kind;
+    const gf_options *options; /* canonical, every default filled in */
+} gf_stage_view;
+
+typedef struct gf_sweep_schema {
+    const gf_schema *data, *model;  /* groups of these names */
+    const gf_schema *resources;     /* not in any key */
+    const gf_schema *const *stages; /* NULL-terminated */
+    const char *const *metrics;     /* legal names in objectives; NULL-terminated */
+    const bool *metric_maximize;    /* default goal of each */
+    /* May this chain stand? INVALID with a reason, and *at the index of the stage it is about. */
+    gf_status (*check_chain)(const gf_options *data, const gf_options *model,
+                             const gf_stage_view *stages, int count, bool has_parent, int *at);
+    /* Does this stage train (advances the ordinal), and for how many epochs? */
+    int (*epochs)(const gf_stage_view *stage); /* 0: does not train */
+} gf_sweep_schema;
+
+typedef struct gf_objective {
+    char metric[48];
+    bool maximize;
+} gf_objective;
+
+typedef struct gf_plan_stage {
+    gf_key key;                     /* after gf_plan_assign_keys */
+    const char *kind;               /* "train" */
+    const char *label;              /* "filter-l1 0.5": the variant and what varies */
+    gf_options *options;            /* its own, canonical: "epochs = 30\n..." */
+    const gf_options *data, *model; /* of its chain, canonical, without prefixes */
+    int parent;                     /* index, -1: first of a chain; always < own index */
+    int *teachers, teacher_count;   /* stage indices of the teachers' last stages */
+    int ordinal;                    /* number of training stages before it in its chain */
+    int epochs;
+    uint64_t seed;
+    int depth; /* stages before it in its chain */
+} gf_plan_stage;
+typedef struct gf_plan_point {
+    const char *label; /* "width 16, qat 4/4": short, only what varies */
+    gf_options *axes;  /* "stage.field = value" of what varies, in file order */
+} gf_plan_point;
+typedef struct gf_plan_trial {
+    int point, seed_index;
+    uint64_t seed;
+    int *stages, stage_count; /* indices, first to last */
+} gf_plan_trial;
+
+typedef struct gf_plan {
+    const char *name;        /* [A-Za-z0-9_-]+ */
+    const char *path, *text; /* expanded: @include resolved, --set applied, noted as comments */
+    const char *keep;        /* "all" | "leaves" | "front" */
+    uint64_t *seeds;
+    int seed_count;
+    gf_objective *objectives;
+    int objective_count;
+    gf_options *resources;
+    gf_plan_point *points;
+    gf_plan_trial *trials;
+    gf_plan_stage *stages; /* merged: equal beginnings are one stage; parents first */
+    int point_count, trial_count, stage_count;
+    int unshared_stages; /* and what it would be if nothing were shared */
+    int64_t epochs, unshared_epochs;
+    gf_arena *arena; /* owns all of it */
+} gf_plan;
+
+/* settings: "KEY=VALUE" of --set, applied before axes are read ("seeds=[1]", "data.images=500").
+ * On mistakes: INVALID, *mistakes has a line each (caller frees), *plan stays NULL. */
+gf_status gf_plan_load(gf_plan **plan, char **mistakes, const char *path,
+                       const char *const *settings, int setting_count,
+                       const gf_sweep_schema *schema);
+void gf_plan_destroy(gf_plan *plan);
+/* Names every stage: XXH3-128 of numerics class, seed, data, model, own options, parent's and
+ * teachers' keys. Call when the numerics class is known. */
+gf_status gf_plan_assign_keys(gf_plan *plan, const char *numerics);
+/* The stage's full canonical text that is hashed; caller frees. */
+char *gf_plan_stage_text(const gf_plan *plan, int stage, const char *numerics);
+
+#endif

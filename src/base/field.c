@@ -105,8 +105,8 @@ static gf_status parse_choice(const gf_field *field, const char *text, int *inde
 static gf_status store_text(const gf_field *field, const char *text, void *member)
 {
     gf_status status;
-    int64_t whole;
-    int index;
+    int64_t whole = 0;
+    int index = 0;
     switch (field->type) {
     case GF_FIELD_INT:
         GF_TRY(parse_whole(field, text, &whole));

@@ -27,8 +27,8 @@ gf_status gf_latency_measure(gf_latency *latency, gf_net *net, int batch, double
 typedef struct gf_challenge {
     double nominal, measured; /* scoring.md's formula; ResNet18 in half precision as reference */
 } gf_challenge;
-/* original: parameters and MACs before any pruning. */
-gf_status gf_challenge_score(gf_challenge *score, const gf_net *net, int64_t original_parameters,
-                             int64_t original_macs, const gf_kernels *kernels);
+/* original: what the network cost before any pruning; its parameters, weights and macs are read. */
+gf_status gf_challenge_score(gf_challenge *score, const gf_net *net, const gf_cost *original,
+                             const gf_kernels *kernels);
 
 #endif

@@ -9,31 +9,64 @@
  * graph layer by layer. Nothing is counted twice: 1 - p_s - p_u is what is left of the weights. */
 #include <gridfront/deploy.h>
 
+#include <stdlib.h>
+
 #define REFERENCE_PARAMETERS 5.6e6
 #define REFERENCE_MACS       2.8e8
 
-/* Stored parameters' bits, exact zeros of sparse weights left out. */
-static void count_stored(double *stored_bits, double *mean_bits, const gf_cost *cost)
+static bool is_counted(gf_role role)
 {
-    double dense = (double)cost->parameters;
-    *mean_bits = dense > 0 ? cost->weight_bits / dense : 32;
-    *stored_bits = cost->weight_bits - *mean_bits * (double)(cost->weights - cost->nonzeros);
+    return role != GF_ROLE_MEAN && role != GF_ROLE_VARIANCE && role != GF_ROLE_STATE;
 }
 
-gf_status gf_challenge_score(gf_challenge *score, const gf_net *net, int64_t original_parameters,
-                             int64_t original_macs, const gf_kernels *kernels)
+/* Bits of the values of one parameter that are stored: weights that are not zero, all others. */
+static gf_status stored_bits(double *bits, const gf_param *param, const gf_kernels *kernels)
 {
+    gf_status status = GF_OK;
+    size_t count = gf_param_count(param), stored = 0;
+    gf_code code = { 0 };
+    gf_real *values = gf_alloc(count, sizeof *values);
+    GF_TRY_ALLOC(values);
+    gf_param_effective(param, kernels, values);
+    for (size_t i = 0; i < count; i++) stored += param->role != GF_ROLE_WEIGHT || values[i] != 0;
+    gf_param_code(param, &code);
+    *bits = (double)stored * (code.bits > 0 ? code.bits : 32);
+out:
+    free(values);
+    return status;
+}
+
+static gf_status stored_bits_of_all(double *total, const gf_net *net, const gf_kernels *kernels)
+{
+    gf_status status = GF_OK;
+    *total = 0;
+    for (int i = 0; i < net->param_count; i++) {
+        double bits;
+        if (!is_counted(net->params[i].role)) continue;
+        GF_TRY(stored_bits(&bits, &net->params[i], kernels));
+        *total += bits;
+    }
+out:
+    return status;
+}
+
+gf_status gf_challenge_score(gf_challenge *score, const gf_net *net, const gf_cost *original,
+                             const gf_kernels *kernels)
+{
+    gf_status status;
     gf_cost cost;
-    double stored_bits, mean_bits;
-    gf_status status = gf_net_cost(net, kernels, &cost, NULL);
-    if (status != GF_OK) return status;
-    count_stored(&stored_bits, &mean_bits, &cost);
-    double original = (double)original_parameters;
-    double kept = (double)cost.parameters / original;                        /* 1 - p_s */
-    double unstructured = (double)(cost.weights - cost.nonzeros) / original; /* p_u */
-    double mac_share = cost.macs > 0 ? cost.weighted_macs / (double)cost.macs : 1;
-    score->nominal = (kept - unstructured) * mean_bits / 32 * original / REFERENCE_PARAMETERS +
-                     kept * mac_share * (double)original_macs / REFERENCE_MACS;
-    score->measured = stored_bits / 32 / REFERENCE_PARAMETERS + cost.weighted_macs / REFERENCE_MACS;
-    return GF_OK;
+    double stored;
+    GF_TRY(gf_net_cost(net, kernels, &cost, NULL));
+    GF_TRY(stored_bits_of_all(&stored, net, kernels));
+    double weights = (double)original->weights;
+    double kept = (double)cost.weights / weights;                           /* 1 - p_s */
+    double unstructured = (double)(cost.weights - cost.nonzeros) / weights; /* p_u */
+    double q_w = cost.weight_bits / (double)cost.parameters;
+    double q_most = 32 * cost.weighted_macs / (double)cost.macs; /* mean of max(q_w, q_a) */
+    score->nominal =
+        (kept - unstructured) * (q_w / 32) * (double)original->parameters / REFERENCE_PARAMETERS +
+        kept * (q_most / 32) * (double)original->macs / REFERENCE_MACS;
+    score->measured = stored / 32 / REFERENCE_PARAMETERS + cost.weighted_macs / REFERENCE_MACS;
+out:
+    return status;
 }

@@ -191,7 +191,7 @@ gf_status gf_unpack(gf_net **net, const unsigned char *bytes, size_t size,
 {
     gf_status status;
     char *directory = NULL;
-    size_t directory_size, records;
+    size_t directory_size = 0, records = 0;
     gf_artifact artifact = { 0 };
     (void)kernels;
     GF_TRY(inflate_directory(&directory, &directory_size, &records, bytes, size));

@@ -54,9 +54,13 @@ gf_scope gf_status_scope(gf_status status);
 
 /* The error trail is thread-local: gf_fail starts it with a message and returns `status`;
  * GF_TRY adds the place it passed through. A message says what, which value, what is allowed. */
-#define gf_fail(status, ...) gf_error_set((status), __FILE__, __LINE__, __VA_ARGS__)
-gf_status gf_error_set(gf_status status, const char *file, int line, const char *format, ...)
-    GF_PRINTF(4, 5);
+#define gf_fail(status, ...) (gf_error_set(__FILE__, __LINE__, __VA_ARGS__), gf_status_same(status))
+void gf_error_set(const char *file, int line, const char *format, ...) GF_PRINTF(3, 4);
+/* Lets the compiler see which status comes back, so that it can follow the paths. */
+static inline gf_status gf_status_same(gf_status status)
+{
+    return status;
+}
 void gf_error_pass(const char *file, int line);
 const char *gf_error_message(void); /* "" when there is none; valid until the next failure */
 const char *gf_error_trail(void);   /* "a.c:10 < b.c:20", for logs and tests */

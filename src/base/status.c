@@ -53,7 +53,7 @@ static const char *short_name(const char *file)
     return slash ? slash + 1 : file;
 }
 
-gf_status gf_error_set(gf_status status, const char *file, int line, const char *format, ...)
+void gf_error_set(const char *file, int line, const char *format, ...)
 {
     /* Formatted aside first: the arguments may point into the old message. */
     char fresh[MESSAGE_SIZE];
@@ -63,7 +63,6 @@ gf_status gf_error_set(gf_status status, const char *file, int line, const char 
     va_end(arguments);
     memcpy(message_text, fresh, sizeof fresh);
     snprintf(trail_text, sizeof trail_text, "%s:%d", short_name(file), line);
-    return status;
 }
 
 void gf_error_pass(const char *file, int line)

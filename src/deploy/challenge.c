@@ -41,7 +41,7 @@ static gf_status stored_bits_of_all(double *total, const gf_net *net, const gf_k
     gf_status status = GF_OK;
     *total = 0;
     for (int i = 0; i < net->param_count; i++) {
-        double bits;
+        double bits = 0;
         if (!is_counted(net->params[i].role)) continue;
         GF_TRY(stored_bits(&bits, &net->params[i], kernels));
         *total += bits;
@@ -55,7 +55,7 @@ gf_status gf_challenge_score(gf_challenge *score, const gf_net *net, const gf_co
 {
     gf_status status;
     gf_cost cost;
-    double stored;
+    double stored = 0;
     GF_TRY(gf_net_cost(net, kernels, &cost, NULL));
     GF_TRY(stored_bits_of_all(&stored, net, kernels));
     double weights = (double)original->weights;

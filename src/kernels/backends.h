@@ -1,0 +1,72 @@
+/* The backends that dispatch.c chooses from, and what they share. Private to this room. */
+#ifndef GRIDFRONT_KERNELS_BACKENDS_H
+#define GRIDFRONT_KERNELS_BACKENDS_H
+
+#include <gridfront/kernels.h>
+
+extern const gf_kernels gf_kernels_ref;
+
+/* ref/memory.c: plain host memory, the same for every CPU backend. */
+void *gf_ref_memory_alloc(size_t size);
+void gf_ref_memory_free(void *memory);
+void gf_ref_upload(void *device, const void *host, size_t size);
+void gf_ref_download(void *host, const void *device, size_t size);
+
+/* ref/conv.c */
+void gf_ref_conv_forward(gf_real *y, const gf_real *x, const gf_real *weight, const gf_real *bias,
+                         const gf_conv_shape *shape, gf_scratch *scratch);
+void gf_ref_conv_backward_input(gf_real *d_x, const gf_real *d_y, const gf_real *weight,
+                                const gf_conv_shape *shape, bool add, gf_scratch *scratch);
+void gf_ref_conv_backward_weight(gf_real *d_weight, gf_real *d_bias, const gf_real *d_y,
+                                 const gf_real *x, const gf_conv_shape *shape, gf_scratch *scratch);
+
+/* ref/bn.c */
+void gf_ref_bn_statistics(gf_real *mean, gf_real *variance, const gf_real *x, int batch, int pixels,
+                          int channels, gf_scratch *scratch);
+void gf_ref_bn_forward(gf_real *y, const gf_real *x, const gf_real *mean, const gf_real *scale,
+                       const gf_real *gamma, const gf_real *beta, size_t rows, int channels,
+                       gf_epilogue epilogue);
+void gf_ref_bn_backward(gf_real *d_x, gf_real *d_gamma, gf_real *d_beta, const gf_real *d_y,
+                        const gf_real *x, const gf_real *mean, const gf_real *scale,
+                        const gf_real *gamma, int batch, int pixels, int channels, bool add,
+                        gf_scratch *scratch);
+void gf_ref_bn_backward_frozen(gf_real *d_x, gf_real *d_gamma, gf_real *d_beta, const gf_real *d_y,
+                               const gf_real *x, const gf_real *mean, const gf_real *scale,
+                               const gf_real *gamma, int batch, int pixels, int channels, bool add,
+                               gf_scratch *scratch);
+
+/* ref/activation.c */
+void gf_ref_relu_forward(gf_real *y, const gf_real *x, size_t count);
+void gf_ref_relu_backward(gf_real *d_x, const gf_real *d_y, const gf_real *y, size_t count,
+                          bool add);
+void gf_ref_softplus_forward(gf_real *y, const gf_real *x, size_t count);
+void gf_ref_softplus_backward(gf_real *d_x, const gf_real *d_y, const gf_real *x, size_t count,
+                              bool add);
+void gf_ref_add(gf_real *y, const gf_real *a, const gf_real *b, size_t count);
+void gf_ref_accumulate(gf_real *y, const gf_real *x, size_t count);
+void gf_ref_copy(gf_real *y, const gf_real *x, size_t count);
+void gf_ref_multiply(gf_real *y, const gf_real *a, const gf_real *b, size_t count);
+void gf_ref_mean_pool_forward(gf_real *y, const gf_real *x, int batch, int pixels, int channels);
+void gf_ref_mean_pool_backward(gf_real *d_x, const gf_real *d_y, int batch, int pixels,
+                               int channels, bool add);
+
+/* ref/loss.c */
+void gf_ref_softmax_cross_entropy(gf_real *d_logits, gf_real *losses, const gf_real *logits,
+                                  const gf_real *target, int batch, int classes);
+
+/* ref/quant.c */
+void gf_ref_fake_quant_forward(gf_real *y, const gf_real *x, const gf_real *scale,
+                               const gf_real *zero, int low, int high, size_t outer, size_t inner,
+                               bool per_outer);
+void gf_ref_fake_quant_backward(gf_real *d_x, const gf_real *d_y, const gf_real *x,
+                                const gf_real *scale, const gf_real *zero, int low, int high,
+                                size_t outer, size_t inner, bool per_outer, bool add);
+void gf_ref_range(gf_real *low, gf_real *high, const gf_real *x, size_t count);
+
+/* ref/optim.c */
+void gf_ref_sgd_step(gf_real *weight, gf_real *velocity, const gf_real *gradient, size_t count,
+                     gf_real lr, gf_real momentum, gf_real coupled, gf_real decoupled,
+                     bool nesterov);
+void gf_ref_ema_step(gf_real *average, const gf_real *weight, size_t count, gf_real decay);
+
+#endif

@@ -1,0 +1,33 @@
+/* The reference backend: every kernel by its definition. */
+#include "../backends.h"
+
+const gf_kernels gf_kernels_ref = {
+    .name = "ref",
+    .memory_alloc = gf_ref_memory_alloc,
+    .memory_free = gf_ref_memory_free,
+    .upload = gf_ref_upload,
+    .download = gf_ref_download,
+    .conv_forward = gf_ref_conv_forward,
+    .conv_backward_input = gf_ref_conv_backward_input,
+    .conv_backward_weight = gf_ref_conv_backward_weight,
+    .bn_statistics = gf_ref_bn_statistics,
+    .bn_forward = gf_ref_bn_forward,
+    .bn_backward = gf_ref_bn_backward,
+    .bn_backward_frozen = gf_ref_bn_backward_frozen,
+    .relu_forward = gf_ref_relu_forward,
+    .relu_backward = gf_ref_relu_backward,
+    .softplus_forward = gf_ref_softplus_forward,
+    .softplus_backward = gf_ref_softplus_backward,
+    .add = gf_ref_add,
+    .accumulate = gf_ref_accumulate,
+    .copy = gf_ref_copy,
+    .multiply = gf_ref_multiply,
+    .mean_pool_forward = gf_ref_mean_pool_forward,
+    .mean_pool_backward = gf_ref_mean_pool_backward,
+    .softmax_cross_entropy = gf_ref_softmax_cross_entropy,
+    .fake_quant_forward = gf_ref_fake_quant_forward,
+    .fake_quant_backward = gf_ref_fake_quant_backward,
+    .range = gf_ref_range,
+    .sgd_step = gf_ref_sgd_step,
+    .ema_step = gf_ref_ema_step,
+};

@@ -9,54 +9,68 @@
 /* Raised whenever results of the same options change. */
 #define GF_NUMERICS_VERSION 1
 
-/* Columns of the result table. */
+/* Columns of the result table: identifier, name in sweep files and reports, higher is better,
+ * depends on the machine (left out by --no-times), help. */
 #define GF_METRIC_LIST(X)                                                                          \
-    X(accuracy, true, "validation accuracy, fraction")                                             \
-    X(loss, false, "validation cross-entropy")                                                     \
-    X(test_accuracy, true, "test accuracy, fraction; reported, never selected on")                 \
-    X(test_loss, false, "test cross-entropy")                                                      \
-    X(bytes, false, "bytes of the packed network")                                                 \
-    X(parameters, false, "parameters, BN included")                                                \
-    X(nonzeros, false, "weights that are not zero")                                                \
-    X(macs, false, "multiply-accumulates of one image")                                            \
-    X(bitops, false, "sum of MACs x weight bits x activation bits")                                \
-    X(score_nominal, false, "challenge score, the formula as written")                             \
-    X(score_measured, false, "challenge score from what is physically there")                      \
-    X(latency_1, false, "s, median, batch 1, one thread share")                                    \
-    X(latency_128, false, "s, median, batch 128")                                                  \
-    X(seconds, false, "time the stage took")                                                       \
-    X(peak_memory, false, "bytes resident at most")
+    X(ACCURACY, "accuracy", true, false, "validation accuracy, fraction")                          \
+    X(LOSS, "loss", false, false, "validation cross-entropy")                                      \
+    X(TEST_ACCURACY, "test_accuracy", true, false, "test accuracy; reported, never selected on")   \
+    X(TEST_LOSS, "test_loss", false, false, "test cross-entropy")                                  \
+    X(BYTES, "bytes", false, false, "bytes of the packed network")                                 \
+    X(PARAMETERS, "parameters", false, false, "parameters, BN included")                           \
+    X(NONZEROS, "nonzeros", false, false, "weights that are not zero")                             \
+    X(MACS, "macs", false, false, "multiply-accumulates of one image")                             \
+    X(BITOPS, "bitops", false, false, "sum of MACs x weight bits x activation bits")               \
+    X(SCORE_NOMINAL, "score.nominal", false, false, "challenge score, the formula as written")     \
+    X(SCORE_MEASURED, "score.measured", false, false, "challenge score of what is really there")   \
+    X(LATENCY_1, "latency_1", false, true, "s, median, batch 1, one thread, float32 kernels")      \
+    X(LATENCY_128, "latency_128", false, true, "s, median, batch 128, one thread, float32")        \
+    X(SECONDS, "seconds", false, true, "s that the stage took")                                    \
+    X(PEAK_MEMORY, "peak_memory", false, true, "bytes resident at most")
 
 typedef enum gf_metric {
-#define GF_METRIC_ENUM(name, maximize, help) GF_METRIC_##name,
+#define GF_METRIC_ENUM(id, name, maximize, time, help) GF_METRIC_##id,
     GF_METRIC_LIST(GF_METRIC_ENUM)
 #undef GF_METRIC_ENUM
         GF_METRIC_COUNT
 } gf_metric;
-/* Names as sweep files write them ("score.nominal" for score_nominal); NULL-terminated. */
-extern const char *const gf_metric_names[GF_METRIC_COUNT + 1];
+extern const char *const gf_metric_names[GF_METRIC_COUNT + 1]; /* NULL-terminated */
 extern const bool gf_metric_maximize[GF_METRIC_COUNT];
 extern const char *const gf_metric_help[GF_METRIC_COUNT];
 bool gf_metric_is_time(gf_metric metric); /* left out by --no-times */
 
-/* Groups `train`, `finetune`, `prune`, `quantize`, `distill`, ...: fields and method slots. */
-extern const gf_schema gf_model_schema;         /* the `model` group */
-const gf_schema *const *gf_stage_schemas(void); /* NULL-terminated */
-int gf_stage_epochs(const char *kind, const gf_options *options);
-/* Rules between stages: INVALID with a reason; *at is the stage it is about. */
+/* ---- what sweep is told ------------------------------------------------------------------------
+ */
+
+extern const gf_schema gf_model_schema; /* the `model` group: `arch` and the fields of that model */
+/* Groups `train`, `finetune`, and one per stage that a registered method names (`prune`,
+ * `quantize`, `distill`, ...); NULL-terminated, owned by the arena. */
+gf_status gf_stage_schemas(const gf_schema *const **schemas, gf_arena *arena);
+int gf_stage_epochs(const char *kind, const gf_options *options); /* 0: does not train */
+/* Rules between stages: INVALID with a reason; *at is the stage that it is about. */
 gf_status gf_stage_check_chain(const gf_options *model, const char *const *kinds,
                                const gf_options *const *options, int count, bool has_parent,
                                int *at);
 
+/* ---- running ------------------------------------------------------------------------------------
+ */
+
 typedef struct gf_stage_hooks {
     void *context;
     void (*progress)(void *context, double share, const char *line);
-    bool (*may_go_on)(void *context);
+    bool (*may_go_on)(void *context);   /* false: save and leave */
+    bool (*lease_valid)(void *context); /* false: write nothing more */
 } gf_stage_hooks;
 
 /* Runs stage `row` of the study in `dir`: loads its inputs from the store, resumes from its
  * checkpoint when there is one, writes its epochs and result into its slot and its artifact into
- * the store. An artifact that is already there is used as it is. */
+ * the store. An artifact that is already there is used as it is. The row's options text holds
+ * "data." and "model." groups, "seed", and the stage's own keys without a prefix.
+ * INTERRUPTED: saved and left; LOST: the lease ran out; else why the stage failed. */
 gf_status gf_stage_run(const char *dir, int row, uint32_t fence, const gf_stage_hooks *hooks);
+/* Network of a finished stage, read from the store. */
+gf_status gf_stage_load(gf_net **net, gf_study *study, const char *dir, int row);
+/* Where the artifacts of a study lie: its own text, relative to `dir` unless absolute. */
+gf_status gf_stage_store(char *out, size_t size, const char *dir, const char *store);
 
 #endif

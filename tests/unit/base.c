@@ -11,32 +11,31 @@
 
 static void expect_words(const uint32_t got[4], const uint32_t want[4])
 {
-    for (int i = 0; i < 4; i++)
-        EXPECT_EQ(got[i], want[i]);
+    for (int i = 0; i < 4; i++) EXPECT_EQ(got[i], want[i]);
 }
 
 TEST("base: random", "philox of zeros is the published vector")
 {
-    gf_random random = {0};
+    gf_random random = { 0 };
     uint32_t out[4];
     gf_random_block(&random, 0, 0, out);
-    expect_words(out, (uint32_t[]){0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u});
+    expect_words(out, (uint32_t[]){ 0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u });
 }
 
 TEST("base: random", "philox of pi's digits is the published vector")
 {
-    gf_random random = {.seed = 0x299f31d0a4093822u,
-                        .ordinal = 0x037073u,
-                        .purpose = (gf_purpose)0x44,
-                        .epoch = 0x13198a2eu};
+    gf_random random = { .seed = 0x299f31d0a4093822u,
+                         .ordinal = 0x037073u,
+                         .purpose = (gf_purpose)0x44,
+                         .epoch = 0x13198a2eu };
     uint32_t out[4];
     gf_random_block(&random, 0x243f6a88u, 0x85a308d3u, out);
-    expect_words(out, (uint32_t[]){0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u});
+    expect_words(out, (uint32_t[]){ 0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u });
 }
 
 TEST("base: random", "uniform and normal numbers have their moments")
 {
-    gf_random random = {.seed = 7, .purpose = GF_PURPOSE_TEST};
+    gf_random random = { .seed = 7, .purpose = GF_PURPOSE_TEST };
     double sum = 0, normal_sum = 0, normal_squares = 0;
     enum { COUNT = 100000 };
     for (uint32_t i = 0; i < COUNT; i++) {
@@ -52,8 +51,8 @@ TEST("base: random", "uniform and normal numbers have their moments")
 
 TEST("base: random", "a permutation holds every number once and depends on its address")
 {
-    gf_random random = {.seed = 3, .purpose = GF_PURPOSE_SHUFFLE};
-    int first[1000], second[1000], seen[1000] = {0};
+    gf_random random = { .seed = 3, .purpose = GF_PURPOSE_SHUFFLE };
+    int first[1000], second[1000], seen[1000] = { 0 };
     gf_random_permutation(&random, 0, first, 1000);
     random.epoch = 1;
     gf_random_permutation(&random, 0, second, 1000);
@@ -62,22 +61,20 @@ TEST("base: random", "a permutation holds every number once and depends on its a
         seen[first[i]]++;
         equal += first[i] == second[i];
     }
-    for (int i = 0; i < 1000; i++)
-        EXPECT_EQ(seen[i], 1);
+    for (int i = 0; i < 1000; i++) EXPECT_EQ(seen[i], 1);
     EXPECT(equal < 20);
 }
 
 TEST("base: random", "numbers below a bound stay below it and reach every value")
 {
-    gf_random random = {.seed = 11, .purpose = GF_PURPOSE_TEST};
-    int counts[7] = {0};
+    gf_random random = { .seed = 11, .purpose = GF_PURPOSE_TEST };
+    int counts[7] = { 0 };
     for (uint32_t i = 0; i < 7000; i++) {
         uint32_t value = gf_random_below(&random, i, 0, 7);
         REQUIRE(value < 7);
         counts[value]++;
     }
-    for (int i = 0; i < 7; i++)
-        EXPECT(counts[i] > 850 && counts[i] < 1150);
+    for (int i = 0; i < 7; i++) EXPECT(counts[i] > 850 && counts[i] < 1150);
 }
 
 /* ---- hashes ---- */
@@ -113,8 +110,7 @@ static gf_status read_record(record *out, const char *text)
 {
     gf_options *options = NULL;
     gf_status status = gf_options_parse(&options, text);
-    if (status == GF_OK)
-        status = gf_fields_read(out, fields, options, "g.");
+    if (status == GF_OK) status = gf_fields_read(out, fields, options, "g.");
     gf_options_destroy(options);
     return status;
 }
@@ -141,17 +137,17 @@ TEST("base: fields", "a required field that is absent is named")
 static const struct {
     const char *field, *text, *message;
 } wrong[] = {
-    {"amount", "1", "= 1 is outside [0, 1)"},
-    {"amount", "-0.1", "= -0.1 is outside [0, 1)"},
-    {"amount", "nan", "= nan is not a number in [0, 1)"},
-    {"amount", "much", "= much is not a number in [0, 1)"},
-    {"count", "0", "= 0 is outside [1, 8]"},
-    {"count", "2.5", "= 2.5 is not a whole number in [1, 8]"},
-    {"count", "3000000000", "= 3000000000 does not fit into 32 bits"},
-    {"fast", "yes", "= yes is neither true nor false"},
-    {"name", "abcdefgh", "is longer than 7 characters"},
-    {"policy", "cos", "= \"cos\" is none of constant|step|cosine"},
-    {"seed", "99999999999999999999", "does not fit into 64 bits"},
+    { "amount", "1", "= 1 is outside [0, 1)" },
+    { "amount", "-0.1", "= -0.1 is outside [0, 1)" },
+    { "amount", "nan", "= nan is not a number in [0, 1)" },
+    { "amount", "much", "= much is not a number in [0, 1)" },
+    { "count", "0", "= 0 is outside [1, 8]" },
+    { "count", "2.5", "= 2.5 is not a whole number in [1, 8]" },
+    { "count", "3000000000", "= 3000000000 does not fit into 32 bits" },
+    { "fast", "yes", "= yes is neither true nor false" },
+    { "name", "abcdefgh", "is longer than 7 characters" },
+    { "policy", "cos", "= \"cos\" is none of constant|step|cosine" },
+    { "seed", "99999999999999999999", "does not fit into 64 bits" },
 };
 
 TEST("base: fields", "a wrong value is refused with its value and what is allowed")
@@ -201,7 +197,7 @@ TEST("base: options", "a value with a line break is refused")
 
 TEST("base: text", "reals print as the shortest text that reads back")
 {
-    static const double values[] = {0.1, 1e-05, 128, 1.0 / 3, 1e300, -0.25, 5e-324, 123456};
+    static const double values[] = { 0.1, 1e-05, 128, 1.0 / 3, 1e300, -0.25, 5e-324, 123456 };
     char text[32];
     for (size_t i = 0; i < GF_COUNT(values); i++) {
         gf_real_text(text, values[i]);
@@ -266,8 +262,7 @@ TEST("base: memory", "arena blocks are aligned, zeroed and apart")
         REQUIRE(blocks[i] && (uintptr_t)blocks[i] % 64 == 0 && blocks[i][i * 100] == 0);
         memset(blocks[i], i, (size_t)i * 100 + 1);
     }
-    for (int i = 0; i < 100; i++)
-        EXPECT(blocks[i][0] == i && blocks[i][i * 100] == i);
+    for (int i = 0; i < 100; i++) EXPECT(blocks[i][0] == i && blocks[i][i * 100] == i);
     EXPECT(gf_alloc(SIZE_MAX / 2, 3) == NULL);
     gf_arena_destroy(arena);
 }

@@ -1,0 +1,202 @@
+/* Artifacts and checkpoints: one HDF5 file each, there whole or not there.
+ *
+ * A file starts with 512 bytes of plain text (HDF5 calls it a user block) that give the length and
+ * the XXH3-128 of all bytes after them, so that damage is found before HDF5 reads a byte. Then
+ * /graph and /facts, one text each, and /tensors/<name> in the order of the list. Identity is the
+ * hash of these contents; HDF5's bytes are the same as well with the same HDF5 and zlib. */
+#include "h5.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT  "gridfront artifact"
+#define VERSION "1"
+enum { USER_BLOCK = 512 };
+#define FILE_LARGEST ((size_t)64 << 30)
+
+void gf_artifact_release(gf_artifact *artifact)
+{
+    free(artifact->graph);
+    gf_options_destroy(artifact->facts);
+    gf_tensors_release(&artifact->tensors);
+    *artifact = (gf_artifact){ 0 };
+}
+
+static const char *graph_of(const gf_artifact *artifact)
+{
+    return artifact->graph ? artifact->graph : "";
+}
+
+static char *facts_of(const gf_artifact *artifact)
+{
+    return artifact->facts ? gf_options_text(artifact->facts) : gf_strdup("");
+}
+
+/* ---- identity ---- */
+
+static void append_tensor(gf_text *text, const gf_tensor *tensor)
+{
+    size_t bytes = (size_t)gf_tensor_count(tensor) * gf_dtype_size(tensor->dtype);
+    gf_text_append(text, "tensor %s %d", tensor->name, (int)tensor->dtype);
+    for (int i = 0; i < tensor->rank; i++)
+        gf_text_append(text, " %lld", (long long)tensor->dims[i]);
+    gf_text_append(text, " %s\n", gf_hash(tensor->data, bytes).hex);
+}
+
+/* Hash of a list of digests, one line a part. Out of memory gives the empty key, equal to none. */
+gf_key gf_artifact_hash(const gf_artifact *artifact)
+{
+    gf_key key = { "" };
+    gf_text text = { 0 };
+    const char *graph = graph_of(artifact);
+    char *facts = facts_of(artifact);
+    if (!facts) return key;
+    gf_text_append(&text, "graph %s\n", gf_hash(graph, strlen(graph)).hex);
+    gf_text_append(&text, "facts %s\n", gf_hash(facts, strlen(facts)).hex);
+    for (int i = 0; i < artifact->tensors.count; i++)
+        append_tensor(&text, &artifact->tensors.items[i]);
+    if (!text.failed) key = gf_hash(text.data, text.size);
+    gf_text_release(&text);
+    free(facts);
+    return key;
+}
+
+/* ---- save ---- */
+
+static gf_status write_tensors(const gf_h5_file *file, const gf_tensors *tensors)
+{
+    gf_status status;
+    hid_t group = -1;
+    GF_TRY(gf_h5_group_create(&group, file, "tensors"));
+    for (int i = 0; i < tensors->count; i++)
+        GF_TRY(gf_h5_tensor_write(file, group, &tensors->items[i]));
+out:
+    if (group >= 0) H5Gclose(group);
+    return status;
+}
+
+static gf_status write_contents(const gf_h5_file *file, const gf_artifact *artifact)
+{
+    gf_status status;
+    char *facts = facts_of(artifact);
+    GF_TRY_ALLOC(facts);
+    GF_TRY(gf_h5_format_set(file, FORMAT, VERSION));
+    GF_TRY(gf_h5_attribute_set(file, file->id, "contents", gf_artifact_hash(artifact).hex));
+    GF_TRY(gf_h5_text_write(file, file->id, "graph", graph_of(artifact)));
+    GF_TRY(gf_h5_text_write(file, file->id, "facts", facts));
+    GF_TRY(write_tensors(file, &artifact->tensors));
+out:
+    free(facts);
+    return status;
+}
+
+static void write_head(char head[USER_BLOCK], size_t size, const void *rest)
+{
+    snprintf(head, USER_BLOCK, "%s %s\nbytes = %zu\nxxh3_128 = %s\n", FORMAT, VERSION, size,
+             gf_hash(rest, size).hex);
+}
+
+gf_status gf_artifact_save(const char *path, const gf_artifact *artifact)
+{
+    gf_status status;
+    gf_h5_file file = GF_H5_CLOSED;
+    gf_h5_image image = { 0 };
+    GF_TRY(gf_h5_create(&file, &image, path, 1, USER_BLOCK));
+    GF_TRY(write_contents(&file, artifact));
+    GF_TRY(gf_h5_finish(&file));
+    write_head(image.data, image.size - USER_BLOCK, image.data + USER_BLOCK);
+    GF_TRY(gf_file_write(path, image.data, image.size));
+out:
+    gf_h5_close(&file);
+    gf_h5_image_release(&image);
+    return status;
+}
+
+/* ---- load ---- */
+
+/* Length and digest of the whole file, before HDF5 sees it. */
+static gf_status check_bytes(const char *path)
+{
+    gf_status status;
+    char *data = NULL, head[USER_BLOCK] = "";
+    size_t size = 0;
+    GF_TRY(gf_file_read(&data, &size, path, FILE_LARGEST));
+    if (size < USER_BLOCK || strncmp(data, FORMAT " ", sizeof FORMAT)) {
+        status = gf_fail(GF_CORRUPT, "%s: %zu bytes, not a gridfront artifact", path, size);
+        goto out;
+    }
+    write_head(head, size - USER_BLOCK, data + USER_BLOCK);
+    if (memcmp(data, head, USER_BLOCK))
+        status = gf_fail(GF_CORRUPT,
+                         "%s: its length or digest is not what its head records, or "
+                         "it is of another version (found %zu bytes)",
+                         path, size);
+out:
+    free(data);
+    return status;
+}
+
+static gf_status read_tensor_at(gf_tensors *tensors, const gf_h5_file *file, hid_t group,
+                                hsize_t index)
+{
+    char name[GF_TENSOR_NAME];
+    ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, index, name,
+                                        sizeof name, H5P_DEFAULT);
+    if (length <= 0 || (size_t)length >= sizeof name)
+        return gf_h5_fail(GF_CORRUPT, file, "a tensor's name is missing or too long in", "tensors");
+    return gf_h5_tensor_read(tensors, file, group, name, true);
+}
+
+static gf_status read_tensors(gf_tensors *tensors, const gf_h5_file *file)
+{
+    gf_status status;
+    hid_t group = -1;
+    H5G_info_t about;
+    GF_TRY(gf_h5_group_open(&group, file, "tensors"));
+    if (H5Gget_info(group, &about) < 0) {
+        status = gf_h5_fail(GF_CORRUPT, file, "cannot list the group", "tensors");
+        goto out;
+    }
+    for (hsize_t i = 0; i < about.nlinks; i++) GF_TRY(read_tensor_at(tensors, file, group, i));
+out:
+    if (group >= 0) H5Gclose(group);
+    return status;
+}
+
+static gf_status read_contents(gf_artifact *artifact, const gf_h5_file *file)
+{
+    gf_status status;
+    char *facts = NULL, recorded[33];
+    GF_TRY(gf_h5_format_check(file, FORMAT, VERSION));
+    GF_TRY(gf_h5_text_read(&artifact->graph, file, file->id, "graph"));
+    GF_TRY(gf_h5_text_read(&facts, file, file->id, "facts"));
+    if (gf_options_parse(&artifact->facts, facts) != GF_OK) {
+        status = gf_fail(GF_CORRUPT, "%s: /facts is not a list of options", file->path);
+        goto out;
+    }
+    GF_TRY(read_tensors(&artifact->tensors, file));
+    GF_TRY(gf_h5_attribute_get(recorded, sizeof recorded, file, file->id, "contents"));
+    gf_key found = gf_artifact_hash(artifact);
+    if (strcmp(found.hex, recorded))
+        status = gf_fail(GF_CORRUPT, "%s: contents hash to %s, recorded was %s", file->path,
+                         found.hex, recorded);
+out:
+    free(facts);
+    return status;
+}
+
+gf_status gf_artifact_load(gf_artifact *artifact, const char *path)
+{
+    gf_status status;
+    gf_h5_file file = GF_H5_CLOSED;
+    gf_artifact loaded = { 0 };
+    GF_TRY(check_bytes(path));
+    GF_TRY(gf_h5_open(&file, path));
+    GF_TRY(read_contents(&loaded, &file));
+    *artifact = loaded;
+    loaded = (gf_artifact){ 0 };
+out:
+    gf_h5_close(&file);
+    gf_artifact_release(&loaded);
+    return status;
+}

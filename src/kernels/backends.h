@@ -5,6 +5,13 @@
 #include <gridfront/kernels.h>
 
 extern const gf_kernels gf_kernels_ref;
+#ifndef GF_DOUBLE /* the float64 engine has the reference alone */
+extern const gf_kernels gf_kernels_portable;
+#if defined(__x86_64__)
+extern const gf_kernels gf_kernels_avx2;
+extern const gf_kernels gf_kernels_avx512;
+#endif
+#endif
 
 /* ref/memory.c: plain host memory, the same for every CPU backend. */
 void *gf_ref_memory_alloc(size_t size);

@@ -16,9 +16,30 @@ static bool always(void)
     return true;
 }
 
+#if defined(__x86_64__) && !defined(GF_DOUBLE)
+static bool cpu_has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool cpu_has_avx512(void)
+{
+    return cpu_has_avx2() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 /* From the slowest to the fastest. */
 static const backend backends[] = {
     { &gf_kernels_ref, always },
+#ifndef GF_DOUBLE
+    { &gf_kernels_portable, always },
+#if defined(__x86_64__)
+    { &gf_kernels_avx2, cpu_has_avx2 },
+    { &gf_kernels_avx512, cpu_has_avx512 },
+#endif
+#endif
 };
 
 gf_status gf_kernels_find(const gf_kernels **kernels, const char *name)

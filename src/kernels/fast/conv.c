@@ -1,0 +1,43 @@
+/* Which way a convolution goes, by its shape alone: never by threads or timings, so that the bits
+ * of a result are decided before the work starts. */
+#include "gather.h"
+
+#include <math.h>
+
+void GF_FAST(poison)(float *out, size_t count)
+{
+    gf_log(GF_ERROR, "kernels", "out of scratch memory: the result is set to NaN");
+    for (size_t i = 0; i < count; i++) out[i] = NAN;
+}
+
+/* The remainders of larger strides are more phases than a plan holds; nothing trains with them. */
+static bool is_planned(const gf_conv_shape *shape)
+{
+    return shape->stride <= GF_PLAN_STRIDE_MAX;
+}
+
+void GF_FAST(conv_forward)(float *y, const float *x, const float *weight, const float *bias,
+                           const gf_conv_shape *shape, gf_scratch *scratch)
+{
+    gf_plan plan;
+    gf_plan_forward(&plan, shape);
+    GF_FAST(gather)(y, x, weight, bias, &plan, false, scratch);
+}
+
+void GF_FAST(conv_backward_input)(float *d_x, const float *d_y, const float *weight,
+                                  const gf_conv_shape *shape, bool add, gf_scratch *scratch)
+{
+    if (!is_planned(shape)) {
+        gf_ref_conv_backward_input(d_x, d_y, weight, shape, add, scratch);
+        return;
+    }
+    gf_plan plan;
+    gf_plan_backward_input(&plan, shape);
+    GF_FAST(gather)(d_x, d_y, weight, NULL, &plan, add, scratch);
+}
+
+void GF_FAST(conv_backward_weight)(float *d_weight, float *d_bias, const float *d_y, const float *x,
+                                   const gf_conv_shape *shape, gf_scratch *scratch)
+{
+    GF_FAST(weight_gradient)(d_weight, d_bias, d_y, x, shape, scratch);
+}

@@ -1,0 +1,315 @@
+/* Every kernel of every backend that this CPU runs, against the reference in random shapes, and
+ * against itself on other numbers of threads. One replay runs them all and writes what came out
+ * into one long record, beside the tolerance of each value; a convolution's is a fraction of the
+ * sum of its absolute products, which the reference computes from absolute inputs. */
+#include "../test.h"
+#include <gridfront/kernels.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUNDS = 60 };
+static const float ROUNDING = 3e-6f; /* of a sum of absolute values, or of a value itself */
+
+typedef struct record {
+    float *values;
+    size_t count, capacity;
+    char marks[4096]; /* "conv_forward@0 ...": which kernel wrote from where on */
+} record;
+
+static void record_mark(record *r, const char *kernel)
+{
+    size_t used = strlen(r->marks);
+    snprintf(r->marks + used, sizeof r->marks - used, "%s@%zu ", kernel, r->count);
+}
+
+/* Space for the next `count` values, holding `start` everywhere ("add" must find something). */
+static float *record_take(record *r, size_t count, float start)
+{
+    if (r->count + count > r->capacity) {
+        fprintf(stderr, "the record is too small\n");
+        abort();
+    }
+    float *values = r->values + r->count;
+    for (size_t i = 0; i < count; i++) values[i] = start;
+    r->count += count;
+    return values;
+}
+
+static record record_create(void)
+{
+    size_t capacity = 1 << 21;
+    return (record){ .values = gf_alloc(capacity, sizeof(float)), .capacity = capacity };
+}
+
+/* One random case: its shape, and one pool of inputs in [-1, 1]. */
+typedef struct kernel_case {
+    gf_conv_shape shape;
+    bool add, bias;
+    int round;
+    float *pool;
+    size_t pool_size;
+} kernel_case;
+
+static int pick(int round, int which, int count)
+{
+    gf_random random = { .seed = 7, .purpose = GF_PURPOSE_TEST };
+    return (int)gf_random_below(&random, (uint32_t)round, (uint32_t)which, (uint32_t)count);
+}
+
+static void pick_shape(gf_conv_shape *s, int round)
+{
+    static const int channels[] = { 3, 5, 8, 16, 24, 64 }, batches[] = { 1, 2, 5, 8, 11, 17 };
+    static const int kernels[] = { 1, 3, 3, 3, 5, 2 };
+    *s = (gf_conv_shape){
+        .batch = batches[pick(round, 0, 6)],
+        .height = 4 + pick(round, 1, 6),
+        .width = 4 + pick(round, 2, 9),
+        .channels = channels[pick(round, 3, 6)],
+        .filters = channels[pick(round, 4, 6)] + pick(round, 5, 2),
+        .kernel_height = kernels[pick(round, 6, 6)],
+        .stride = 1 + pick(round, 7, 2) + (round % 13 == 0 ? 4 : 0),
+        .groups = 1,
+    };
+    s->kernel_width = round % 7 == 0 ? 3 : s->kernel_height;
+    s->pad_height = pick(round, 8, 3) < 2 ? s->kernel_height / 2 : 0;
+    s->pad_width = pick(round, 9, 3) < 2 ? s->kernel_width / 2 : s->pad_height;
+    if (round % 4 == 1) { /* grouped */
+        s->groups = 4;
+        s->channels = 4 * (1 + pick(round, 10, 8));
+        s->filters = 4 * (1 + pick(round, 11, 8));
+    }
+    if (round % 4 == 2) s->groups = s->filters = s->channels; /* depthwise */
+    if (round % 10 == 9)                                      /* fully connected */
+        *s = (gf_conv_shape){ s->batch, 1, 1, 64, 10, 1, 1, 1, 0, 0, 1, 0, 0 };
+    gf_conv_shape_finish(s);
+}
+
+static kernel_case case_create(int round)
+{
+    kernel_case c = { .round = round, .add = round % 2, .bias = round % 3 != 0 };
+    pick_shape(&c.shape, round);
+    c.pool_size = 1 << 19;
+    c.pool = gf_alloc(c.pool_size, sizeof(float));
+    gf_random random = { .seed = 11, .purpose = GF_PURPOSE_TEST };
+    for (size_t i = 0; i < c.pool_size; i++)
+        c.pool[i] = (float)(2 * gf_random_uniform(&random, (uint32_t)round, (uint32_t)i) - 1);
+    return c;
+}
+
+static size_t in_count(const gf_conv_shape *s)
+{
+    return (size_t)s->batch * s->height * s->width * s->channels;
+}
+
+static size_t out_count(const gf_conv_shape *s)
+{
+    return (size_t)s->batch * s->out_height * s->out_width * s->filters;
+}
+
+static size_t weight_count(const gf_conv_shape *s)
+{
+    return (size_t)s->filters * s->kernel_height * s->kernel_width * (s->channels / s->groups);
+}
+
+/* ---- what is run ---------------------------------------------------------------------------- */
+
+static void replay_convolution(record *r, const gf_kernels *k, const kernel_case *c)
+{
+    const gf_conv_shape *s = &c->shape;
+    const float *x = c->pool, *d_y = x + in_count(s), *weight = d_y + out_count(s);
+    const float *bias = weight + weight_count(s);
+    gf_scratch scratch = { 0 };
+    record_mark(r, "conv_forward");
+    k->conv_forward(record_take(r, out_count(s), 9), x, weight, c->bias ? bias : NULL, s, &scratch);
+    record_mark(r, "conv_backward_input");
+    k->conv_backward_input(record_take(r, in_count(s), 1), d_y, weight, s, c->add, &scratch);
+    record_mark(r, "conv_backward_weight");
+    float *d_weight = record_take(r, weight_count(s), 9);
+    float *d_bias = c->bias ? record_take(r, s->filters, 9) : NULL;
+    k->conv_backward_weight(d_weight, d_bias, d_y, x, s, &scratch);
+    gf_scratch_release(&scratch);
+}
+
+static void replay_bn(record *r, const gf_kernels *k, const kernel_case *c)
+{
+    const gf_conv_shape *s = &c->shape;
+    int pixels = s->height * s->width, channels = s->channels;
+    const float *x = c->pool, *d_y = x + in_count(s);
+    const float *mean = d_y + in_count(s), *scale = mean + channels, *gamma = scale + channels;
+    const float *beta = gamma + channels;
+    gf_scratch scratch = { 0 };
+    record_mark(r, "bn_statistics");
+    float *batch_mean = record_take(r, channels, 9), *variance = record_take(r, channels, 9);
+    k->bn_statistics(batch_mean, variance, x, s->batch, pixels, channels, &scratch);
+    record_mark(r, "bn_forward");
+    k->bn_forward(record_take(r, in_count(s), 9), x, mean, scale, gamma, beta,
+                  (size_t)s->batch * pixels, channels, c->add);
+    record_mark(r, "bn_backward");
+    float *d_gamma = record_take(r, channels, 9), *d_beta = record_take(r, channels, 9);
+    k->bn_backward(record_take(r, in_count(s), 1), d_gamma, d_beta, d_y, x, mean, scale, gamma,
+                   s->batch, pixels, channels, c->add, &scratch);
+    record_mark(r, "bn_backward_frozen");
+    d_gamma = record_take(r, channels, 9), d_beta = record_take(r, channels, 9);
+    k->bn_backward_frozen(record_take(r, in_count(s), 1), d_gamma, d_beta, d_y, x, mean, scale,
+                          gamma, s->batch, pixels, channels, c->add, &scratch);
+    gf_scratch_release(&scratch);
+}
+
+static void replay_elementwise(record *r, const gf_kernels *k, const kernel_case *c)
+{
+    size_t n = 40001 - 1000 * (size_t)(c->round % 40); /* more and fewer than a chunk */
+    const float *a = c->pool, *b = a + n;
+    record_mark(r, "relu");
+    k->relu_forward(record_take(r, n, 9), a, n);
+    k->relu_backward(record_take(r, n, 1), b, a, n, c->add);
+    record_mark(r, "softplus");
+    k->softplus_forward(record_take(r, n, 9), a, n);
+    k->softplus_backward(record_take(r, n, 1), b, a, n, c->add);
+    record_mark(r, "add_accumulate_copy_multiply");
+    k->add(record_take(r, n, 9), a, b, n);
+    k->accumulate(record_take(r, n, 1), a, n);
+    k->copy(record_take(r, n, 9), a, n);
+    k->multiply(record_take(r, n, 9), a, b, n);
+    record_mark(r, "range");
+    float *low = record_take(r, 1, 9), *high = record_take(r, 1, 9);
+    k->range(low, high, a, n);
+    record_mark(r, "ema_step");
+    k->ema_step(record_take(r, n, 1), a, n, 0.9f);
+    record_mark(r, "sgd_step");
+    float *weight = record_take(r, n, 1), *velocity = record_take(r, n, 0.5f);
+    k->sgd_step(weight, velocity, a, n, 0.1f, 0.9f, 1e-3f, 1e-2f, c->add);
+}
+
+static void replay_rest(record *r, const gf_kernels *k, const kernel_case *c)
+{
+    const gf_conv_shape *s = &c->shape;
+    int pixels = s->height * s->width, channels = s->channels;
+    const float *x = c->pool, *d_y = x + in_count(s);
+    record_mark(r, "mean_pool");
+    k->mean_pool_forward(record_take(r, (size_t)s->batch * channels, 9), x, s->batch, pixels,
+                         channels);
+    k->mean_pool_backward(record_take(r, in_count(s), 1), d_y, s->batch, pixels, channels, c->add);
+    record_mark(r, "softmax_cross_entropy");
+    float *losses = record_take(r, s->batch, 9);
+    k->softmax_cross_entropy(record_take(r, (size_t)s->batch * channels, 9), losses, x, d_y,
+                             s->batch, channels);
+    float scale[128], zero[128];
+    for (int i = 0; i < 128; i++) scale[i] = 0.01f + 0.001f * i, zero[i] = (float)(i % 5 - 2);
+    size_t outer = s->filters, inner = weight_count(s) / outer;
+    bool per_filter = c->round % 2;
+    record_mark(r, "fake_quant");
+    k->fake_quant_forward(record_take(r, outer * inner, 9), x, scale, zero, -8, 7, outer, inner,
+                          per_filter);
+    k->fake_quant_backward(record_take(r, outer * inner, 1), d_y, x, scale, zero, -8, 7, outer,
+                           inner, per_filter, c->add);
+}
+
+static void replay(record *r, const gf_kernels *k, const kernel_case *c)
+{
+    r->count = 0;
+    r->marks[0] = '\0';
+    replay_convolution(r, k, c);
+    replay_bn(r, k, c);
+    replay_elementwise(r, k, c);
+    replay_rest(r, k, c);
+}
+
+/* ---- how it is compared ---------------------------------------------------------------------- */
+
+/* The tolerances: of convolutions, sums of absolute values; else 4 and 4 times the value (the sums
+ * of BN gradients cancel: a thousand terms below 1 leave less than 1). */
+static void replay_magnitudes(record *r, const record *reference, const kernel_case *c)
+{
+    const gf_kernels *ref = NULL;
+    kernel_case absolute = *c;
+    absolute.pool = gf_alloc(c->pool_size, sizeof(float));
+    for (size_t i = 0; i < c->pool_size; i++) absolute.pool[i] = fabsf(c->pool[i]);
+    REQUIRE_OK(gf_kernels_find(&ref, "ref"));
+    r->count = 0;
+    r->marks[0] = '\0';
+    replay_convolution(r, ref, &absolute);
+    for (; r->count < reference->count; r->count++)
+        r->values[r->count] = 4 + 4 * fabsf(reference->values[r->count]);
+    free(absolute.pool);
+}
+
+/* The kernel that wrote value `index`. */
+static void writer_of(char out[64], const record *r, size_t index)
+{
+    const char *mark = r->marks;
+    size_t from = 0;
+    char name[64] = "";
+    for (int used = 0; sscanf(mark, "%63[^@]@%zu %n", name, &from, &used) == 2; mark += used) {
+        if (from > index) break;
+        snprintf(out, 64, "%s", name);
+    }
+}
+
+/* "" when every value is within `rounding` of its magnitude, else what the first one is. */
+static void difference(char out[256], const char *backend, const record *got, const record *want,
+                       const record *magnitude, const kernel_case *c)
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < want->count; i++) {
+        float allowed = magnitude ? ROUNDING * magnitude->values[i] : 0;
+        if (fabsf(got->values[i] - want->values[i]) <= allowed) continue;
+        char kernel[64] = "";
+        writer_of(kernel, want, i);
+        snprintf(out, 256,
+                 "%s %s, round %d, %dx%dx%dx%d k%dx%d f%d s%d p%d,%d g%d: %g instead of %g",
+                 backend, kernel, c->round, c->shape.batch, c->shape.height, c->shape.width,
+                 c->shape.channels, c->shape.kernel_height, c->shape.kernel_width, c->shape.filters,
+                 c->shape.stride, c->shape.pad_height, c->shape.pad_width, c->shape.groups,
+                 got->values[i], want->values[i]);
+        return;
+    }
+}
+
+TEST("kernels: every backend", "agrees with the reference in random shapes")
+{
+    const gf_kernels *ref = NULL, *backend = NULL;
+    record want = record_create(), got = record_create(), magnitude = record_create();
+    REQUIRE_OK(gf_kernels_start(2));
+    REQUIRE_OK(gf_kernels_find(&ref, "ref"));
+    for (int round = 0; round < ROUNDS; round++) {
+        kernel_case c = case_create(round);
+        replay(&want, ref, &c);
+        replay_magnitudes(&magnitude, &want, &c);
+        for (const char *const *name = gf_kernels_names(); *name; name++) {
+            char text[256];
+            REQUIRE_OK(gf_kernels_find(&backend, *name));
+            replay(&got, backend, &c);
+            difference(text, *name, &got, &want, &magnitude, &c);
+            EXPECT_TEXT(text, "");
+        }
+        free(c.pool);
+    }
+    free(want.values), free(got.values), free(magnitude.values);
+}
+
+TEST("kernels: every backend", "gives the same bits on 1, 2, 3 and 7 threads")
+{
+    static const int threads[] = { 2, 3, 7 };
+    const gf_kernels *backend = NULL;
+    record want = record_create(), got = record_create();
+    for (int round = 0; round < ROUNDS / 3; round++) {
+        kernel_case c = case_create(round);
+        for (const char *const *name = gf_kernels_names(); *name; name++) {
+            REQUIRE_OK(gf_kernels_find(&backend, *name));
+            REQUIRE_OK(gf_kernels_start(1));
+            replay(&want, backend, &c);
+            for (size_t i = 0; i < GF_COUNT(threads); i++) {
+                char text[256];
+                REQUIRE_OK(gf_kernels_start(threads[i]));
+                replay(&got, backend, &c);
+                difference(text, *name, &got, &want, NULL, &c);
+                EXPECT_TEXT(text, "");
+                EXPECT(memcmp(got.values, want.values, want.count * sizeof(float)) == 0);
+            }
+        }
+        free(c.pool);
+    }
+    free(want.values), free(got.values);
+}

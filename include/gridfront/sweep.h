@@ -87,7 +87,11 @@ void gf_plan_destroy(gf_plan *plan);
 /* Names every stage: XXH3-128 of numerics class, seed, data, model, own options, parent's and
  * teachers' keys. Call when the numerics class is known. */
 gf_status gf_plan_assign_keys(gf_plan *plan, const char *numerics);
-/* The stage's full canonical text that is hashed; caller frees. */
+/* The stage's full canonical text that is hashed; caller frees. Its parent and teachers stand in
+ * it by their keys; the names of teachers and fields whose unit is "path" do not. */
 char *gf_plan_stage_text(const gf_plan *plan, int stage, const char *numerics);
+/* What a stage needs to run: seed, numerics, data.*, model.* and its own options, paths included.
+ * For the stage table of a study; caller frees. */
+char *gf_plan_stage_options(const gf_plan *plan, int stage, const char *numerics);
 
 #endif

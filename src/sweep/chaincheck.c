@@ -1,0 +1,83 @@
+/* Asks the schema whether every chain may stand, teachers' chains included, and that every teacher
+ * named is there when its stage begins. A reason is reported once, with the line of its stage. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_earlier_id(const chain *links, int before, const char *name, size_t size)
+{
+    for (int i = 0; i < before; i++) {
+        const char *id = links->links[i].id;
+        if (id && strlen(id) == size && memcmp(id, name, size) == 0) return true;
+    }
+    return false;
+}
+
+static void check_link_teachers(sweep *load, const chain *links, int index)
+{
+    const stage_link *link = &links->links[index];
+    const char *name, *list = gf_options_get(link->options->options, "teacher");
+    size_t size = 0;
+    for (; list && (list += teacher_names(list, &name, &size), size);) {
+        bool parent = size == 6 && memcmp(name, "parent", 6) == 0;
+        if (parent && index == 0)
+            mistakes_add(&load->wrong, link->body->at,
+                         "%s: teacher \"parent\" needs a stage before it", link->schema->name);
+        else if (!parent && !teacher_find(load, name, size) &&
+                 !has_earlier_id(links, index, name, size))
+            mistakes_add(&load->wrong, link->body->at,
+                         "%s: teacher \"%.*s\" is no stage before it in this chain",
+                         link->schema->name, (int)size, name);
+    }
+}
+
+static gf_status ask_schema(sweep *load, const chain *links)
+{
+    gf_status status = GF_OK;
+    int at = 0;
+    gf_stage_view *views = malloc((size_t)links->count * sizeof *views);
+    GF_TRY_ALLOC(views);
+    for (int i = 0; i < links->count; i++)
+        views[i] = (gf_stage_view){ .kind = links->links[i].schema->name,
+                                    .options = links->links[i].options->options };
+    status = load->schema->check_chain(links->data->options, links->model->options, views,
+                                       links->count, false, &at);
+    if (status == GF_OK || status == GF_NOMEM) goto out;
+    at = at < 0 || at >= links->count ? 0 : at;
+    const stage_link *link = &links->links[at];
+    mistakes_add(&load->wrong, link->body->at, "%s: %s", link->schema->name, gf_error_message());
+    status = GF_OK;
+out:
+    free(views);
+    return status;
+}
+
+static gf_status check_source(sweep *load, const chain_source *from, const uint64_t *point,
+                              chain *links)
+{
+    gf_status status = GF_OK;
+    GF_TRY(resolve_chain(load, links, from, point));
+    if (links->count == 0) {
+        mistakes_add(&load->wrong, from->stages->at, "stages: a point has no stage at all");
+        return GF_OK;
+    }
+    for (int i = 0; i < links->count; i++) check_link_teachers(load, links, i);
+    if (load->schema->check_chain) GF_TRY(ask_schema(load, links));
+out:
+    return status;
+}
+
+gf_status chains_check(sweep *load)
+{
+    gf_status status = GF_OK;
+    chain links = { 0 };
+    for (int i = 0; i < load->point_count; i++) {
+        GF_TRY(check_source(load, &load->main, load->points[i], &links));
+        for (int k = 0; k < load->teacher_count; k++)
+            GF_TRY(check_source(load, &load->teachers[k], load->points[i], &links));
+    }
+out:
+    chain_release(&links);
+    return status;
+}

@@ -1,0 +1,363 @@
+/* From a sweep file to points, trials and the stage tree: counts made by hand, keys, labels. */
+#include "../test.h"
+#include "sweep_schema.h"
+
+#define HEAD "objectives = ( \"accuracy\", \"bytes\" );\n"
+
+/* NULL with the mistakes printed as a failure of the test. */
+static gf_plan *load_text(const char *text, const char *const *settings, int count)
+{
+    gf_plan *plan = NULL;
+    char *mistakes = NULL;
+    const char *path = sweep_file(test_folder(), "case.cfg", text);
+    if (gf_plan_load(&plan, &mistakes, path, settings, count, &fake_schema) != GF_OK)
+        EXPECT_TEXT(mistakes ? mistakes : gf_error_message(), "");
+    free(mistakes);
+    return plan;
+}
+
+static gf_plan *load(const char *text)
+{
+    return load_text(text, NULL, 0);
+}
+
+static char *mistakes_of(const char *text)
+{
+    gf_plan *plan = NULL;
+    char *mistakes = NULL;
+    const char *path = sweep_file(test_folder(), "case.cfg", text);
+    EXPECT_STATUS(gf_plan_load(&plan, &mistakes, path, NULL, 0, &fake_schema), GF_INVALID);
+    EXPECT(plan == NULL);
+    gf_plan_destroy(plan);
+    return mistakes ? mistakes : gf_strdup("");
+}
+
+#define DESIGN "tests/unit/sweep_files/design.cfg"
+
+static gf_plan *load_design(void)
+{
+    gf_plan *plan = NULL;
+    char *mistakes = NULL;
+    if (gf_plan_load(&plan, &mistakes, DESIGN, NULL, 0, &fake_schema) != GF_OK)
+        EXPECT_TEXT(mistakes ? mistakes : gf_error_message(), "");
+    free(mistakes);
+    return plan;
+}
+
+TEST("sweep: plan", "the example of the design has the points, stages and epochs counted by hand")
+{
+    gf_plan *plan = load_design();
+    REQUIRE(plan);
+    /* 3 widths x 4 rates x (dense + 3 prunings + 2 quantizations), less 4 that are excluded */
+    EXPECT_EQ(plan->point_count, 3 * 4 * 6 - 4);
+    EXPECT_EQ(plan->trial_count, 68 * 3);
+    /* a seed: 12 trainings, 32 prunings with their fine-tuning, 24 quantizations */
+    EXPECT_EQ(plan->stage_count, 3 * (12 + 32 + 32 + 24));
+    EXPECT_EQ(plan->unshared_stages, 3 * (12 * 1 + 32 * 3 + 24 * 2));
+    EXPECT_EQ(plan->epochs, 3 * (12 * 30 + 32 * 5 + 24 * 3));
+    EXPECT_EQ(plan->unshared_epochs, 3 * (12 * 30 + 32 * 35 + 24 * 33));
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: plan", "labels say what varies and nothing else")
+{
+    gf_plan *plan = load_design();
+    REQUIRE(plan);
+    EXPECT_TEXT(plan->points[0].label, "width 16, lr 0.02");
+    EXPECT_TEXT(plan->points[1].label, "width 16, lr 0.02, filter-l1 0.3");
+    EXPECT_TEXT(plan->points[3].label, "width 16, lr 0.02, qat 8/8");
+    const gf_plan_trial *trial = &plan->trials[1 * 3];
+    EXPECT_TEXT(plan->stages[trial->stages[0]].label, "train width 16, lr 0.02");
+    EXPECT_TEXT(plan->stages[trial->stages[1]].label, "filter-l1 0.3");
+    EXPECT_TEXT(plan->stages[trial->stages[2]].label, "finetune");
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: plan", "options are canonical: all defaults, in the order of the schema")
+{
+    gf_plan *plan = load_design();
+    REQUIRE(plan);
+    char *text = gf_options_text(plan->stages[0].options);
+    EXPECT_TEXT(text, "epochs = 30\nbatch = 128\nlr = 0.02\nschedule.policy = cosine\n"
+                      "schedule.warmup = 2\naugment.0 = crop\naugment.0.padding = 4\n"
+                      "augment.1 = flip\naugment.2 = cutout\naugment.2.size = 8\n");
+    EXPECT_TEXT(gf_options_get(plan->stages[0].model, "blocks"), "2,2,2,2");
+    free(text);
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: plan", "a stage comes after its parent, and ordinals count training stages")
+{
+    gf_plan *plan = load_design();
+    REQUIRE(plan);
+    for (int i = 0; i < plan->stage_count; i++) EXPECT(plan->stages[i].parent < i);
+    const gf_plan_trial *trial = &plan->trials[1 * 3]; /* train, prune, finetune */
+    REQUIRE(trial->stage_count == 3);
+    EXPECT_EQ(plan->stages[trial->stages[0]].ordinal, 0);
+    EXPECT_EQ(plan->stages[trial->stages[1]].ordinal, 1);
+    EXPECT_EQ(plan->stages[trial->stages[2]].ordinal, 1);
+    EXPECT_EQ(plan->stages[trial->stages[2]].depth, 2);
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: plan", "every key of a plan is different")
+{
+    gf_plan *plan = load_design();
+    REQUIRE(plan);
+    REQUIRE_OK(gf_plan_assign_keys(plan, "avx2"));
+    int equal = 0;
+    for (int i = 0; i < plan->stage_count; i++)
+        for (int j = 0; j < i; j++)
+            equal += strcmp(plan->stages[i].key.hex, plan->stages[j].key.hex) == 0;
+    EXPECT_EQ(equal, 0);
+    gf_plan_destroy(plan);
+}
+
+/* The key of the last stage of the first trial. */
+static gf_key last_key(const char *text, const char *numerics)
+{
+    gf_key key = { "" };
+    gf_plan *plan = load(text);
+    if (plan && gf_plan_assign_keys(plan, numerics) == GF_OK)
+        key = plan->stages[plan->trials[0].stages[plan->trials[0].stage_count - 1]].key;
+    gf_plan_destroy(plan);
+    return key;
+}
+
+#define CHAIN(train, data)                                                                         \
+    HEAD "data : { " data " };\nstages = ( { train : { " train " }; }, { finetune : { }; } );\n"
+
+TEST("sweep: keys", "writing a default out, or another order of lines, changes no key")
+{
+    gf_key plain = last_key(CHAIN("lr = 0.2;", ""), "n");
+    gf_key written = last_key(CHAIN("epochs = 30; lr = 2e-1; batch = 128;", ""), "n");
+    gf_key ordered = last_key(CHAIN("lr = 0.2; schedule = \"cosine\"; epochs = 30;", ""), "n");
+    EXPECT_EQ(strlen(plain.hex), 32);
+    EXPECT_TEXT(written.hex, plain.hex);
+    EXPECT_TEXT(ordered.hex, plain.hex);
+}
+
+TEST("sweep: keys", "a path is in no key; an option of a parent, a seed, the numerics are")
+{
+    gf_key plain = last_key(CHAIN("", ""), "n");
+    gf_key path = last_key(CHAIN("", "path = \"/elsewhere\";"), "n");
+    gf_key parent = last_key(CHAIN("batch = 64;", ""), "n");
+    gf_key seed = last_key("seeds = [2];" CHAIN("", ""), "n");
+    gf_key numerics = last_key(CHAIN("", ""), "m");
+    EXPECT_TEXT(path.hex, plain.hex);
+    EXPECT(strcmp(parent.hex, plain.hex) != 0);
+    EXPECT(strcmp(seed.hex, plain.hex) != 0);
+    EXPECT(strcmp(numerics.hex, plain.hex) != 0);
+}
+
+#define TAUGHT(name, lr)                                                                           \
+    HEAD "teachers : { " name " : { stages = ( { train : { lr = " lr "; }; } ); }; };\n"           \
+         "stages = ( { train : { }; }, { distill : { teacher = \"" name "\"; }; } );\n"
+
+TEST("sweep: keys", "a teacher counts by what it is, not by its name")
+{
+    gf_key big = last_key(TAUGHT("big", "0.3"), "n");
+    gf_key renamed = last_key(TAUGHT("huge", "0.3"), "n");
+    gf_key changed = last_key(TAUGHT("big", "0.4"), "n");
+    EXPECT_TEXT(renamed.hex, big.hex);
+    EXPECT(strcmp(changed.hex, big.hex) != 0);
+}
+
+TEST("sweep: teachers", "a teacher's chain is part of the tree, with the seed of its trial")
+{
+    gf_plan *plan = load("seeds = [5, 6];" TAUGHT("big", "0.3"));
+    REQUIRE(plan);
+    EXPECT_EQ(plan->stage_count, 2 * 3);
+    EXPECT_EQ(plan->unshared_stages, 2 * 3);
+    const gf_plan_stage *last = &plan->stages[plan->trials[1].stages[1]];
+    REQUIRE(last->teacher_count == 1);
+    EXPECT_TEXT(gf_options_get(plan->stages[last->teachers[0]].options, "lr"), "0.3");
+    EXPECT_EQ(plan->stages[last->teachers[0]].seed, 6);
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: teachers", "parent, an earlier id and a list of teachers name stages of the tree")
+{
+    gf_plan *plan =
+        load(HEAD "teachers : { t : { seed = 9; stages = ( { train : { lr = 0.3; }; } ); }; };\n"
+                  "stages = ( { id = \"dense\"; train : { }; }, { prune : { method = "
+                  "\"magnitude\"; amount = 0.5; }; },\n"
+                  "  { distill : { teacher = ( \"dense\", \"t\", \"parent\" ); }; } );\n");
+    REQUIRE(plan);
+    const gf_plan_trial *trial = &plan->trials[0];
+    const gf_plan_stage *last = &plan->stages[trial->stages[2]];
+    REQUIRE(last->teacher_count == 3);
+    EXPECT_EQ(last->teachers[0], trial->stages[0]);
+    EXPECT_EQ(plan->stages[last->teachers[1]].seed, 9);
+    EXPECT_EQ(last->teachers[2], trial->stages[1]);
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: teachers", "an axis inside a teacher counts only where the teacher is used")
+{
+    gf_plan *plan = load(
+        HEAD
+        "teachers : { t : { stages = ( { train : { lr = { grid = [0.3, 0.4]; }; }; } ); }; };\n"
+        "stages = ( { train : { }; }, { choose = ( ( ), ( { distill : { teacher = \"t\"; }; } "
+        ") ); } );\n");
+    REQUIRE(plan);
+    EXPECT_EQ(plan->point_count, 1 + 2);
+    EXPECT_TEXT(plan->points[1].label, "distill, t lr 0.3");
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: axes", "values between the ends of a range are as short as they can be")
+{
+    gf_plan *plan =
+        load(HEAD "stages = ( { train : { lr = { log = [0.001, 1.0]; points = 4; }; }; }, "
+                  "{ prune : { method = \"magnitude\"; amount = { linear = [0.1, 0.9]; "
+                  "points = 9; }; }; } );\n");
+    REQUIRE(plan);
+    EXPECT_EQ(plan->point_count, 36);
+    EXPECT_TEXT(plan->points[2].label, "lr 0.001, magnitude 0.3");
+    EXPECT_TEXT(plan->points[35].label, "lr 1, magnitude 0.9");
+    EXPECT_TEXT(plan->points[9 + 6].label, "lr 0.01, magnitude 0.7");
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: axes", "integer counts in steps, and choose takes lists, groups and values")
+{
+    gf_plan *plan = load(
+        HEAD
+        "model : { width = { integer = [16, 50]; step = 16; }; blocks = { choose = ( [1,1,1,1], "
+        "[2,2,2,2] ); }; };\n"
+        "stages = ( { train : { schedule : { choose = ( { policy = \"constant\"; }, { policy = "
+        "\"step\"; every = { grid = [5, 10]; }; } ); }; }; } );\n");
+    REQUIRE(plan);
+    EXPECT_EQ(plan->point_count, 3 * 2 * 3);
+    EXPECT_TEXT(plan->points[0].label, "width 16, blocks 1,1,1,1, schedule constant");
+    EXPECT_TEXT(plan->points[17].label, "width 48, blocks 2,2,2,2, schedule step, every 10");
+    EXPECT_TEXT(gf_options_get(plan->points[17].axes, "train.schedule.every"), "10");
+    EXPECT_TEXT(gf_options_get(plan->points[17].axes, "model.width"), "48");
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: axes", "zip pairs axes across groups")
+{
+    gf_plan *plan =
+        load(HEAD "model : { width = { grid = [16, 32]; zip = \"size\"; }; };\n"
+                  "stages = ( { train : { lr = { grid = [0.1, 0.05]; zip = \"size\"; }; }; } );\n");
+    REQUIRE(plan);
+    REQUIRE(plan->point_count == 2);
+    EXPECT_TEXT(plan->points[1].label, "width 32, lr 0.05");
+    gf_plan_destroy(plan);
+}
+
+#define PRUNED(conditions)                                                                         \
+    HEAD "model : { width = { grid = [16, 32]; }; };\n"                                            \
+         "stages = ( { train : { }; }, { choose = ( ( ), ( { prune : { method = \"magnitude\"; "   \
+         "amount = { grid = [0.25, 0.5]; }; }; }, { id = \"last\"; finetune : { }; } ) ); } "      \
+         ");\n" conditions
+
+static int count_points(const char *text)
+{
+    gf_plan *plan = load(text);
+    int count = plan ? plan->point_count : -1;
+    gf_plan_destroy(plan);
+    return count;
+}
+
+TEST("sweep: conditions", "operators, names and absent fields mean what the design says")
+{
+    EXPECT_EQ(count_points(PRUNED("")), 6);
+    EXPECT_EQ(count_points(PRUNED("exclude = \"width == 16 && amount > 0.3\";")), 5);
+    EXPECT_EQ(count_points(PRUNED("require = \"has(prune)\";")), 4);
+    EXPECT_EQ(count_points(PRUNED("require = \"!has(prune)\";")), 2);
+    EXPECT_EQ(count_points(PRUNED("require = \"prune.amount >= 0\";")), 4);
+    EXPECT_EQ(count_points(PRUNED("exclude = \"prune.amount >= 0\";")), 2);
+    EXPECT_EQ(count_points(PRUNED("require = \"!(prune.amount > 0.3)\";")), 4);
+    EXPECT_EQ(count_points(PRUNED("require = \"model.width * 2 - 8 == 24 || width/4 >= 8\";")), 6);
+    EXPECT_EQ(count_points(PRUNED("require = \"prune.method == 'magnitude'\";")), 4);
+    EXPECT_EQ(count_points(PRUNED("require = \"last.lr < 1\";")), 4);
+    EXPECT_EQ(count_points(PRUNED("require = \"prune#1.amount == 0.5\";")), 2);
+    EXPECT_EQ(count_points(PRUNED("exclude = \"prune#2.amount == 0.5\";")), 6);
+    EXPECT_EQ(count_points(PRUNED("require = ( \"bn == true\", \"train.schedule.warmup < 1\" );")),
+              6);
+}
+
+TEST("sweep: conditions", "a name that fits several stages of one trial must say which")
+{
+    char *mistakes = mistakes_of(
+        HEAD "stages = ( { train : { }; }, { finetune : { }; }, { finetune : { lr = 0.5; }; } );\n"
+             "exclude = ( \"finetune.lr > 1\" );\n");
+    EXPECT_CONTAINS(mistakes, "case.cfg:3: exclude \"finetune.lr > 1\": finetune.lr fits 2 stages");
+    free(mistakes);
+}
+
+TEST("sweep: settings", "a setting replaces a value, an axis, or adds what was left out")
+{
+    const char *const settings[] = { "seeds=[7,8]",     "model.width=24", "finetune.epochs=2",
+                                     "data.images=500", "name=quick",     "data.path=/some/where" };
+    gf_plan *plan = load_text(PRUNED(""), settings, (int)GF_COUNT(settings));
+    REQUIRE(plan);
+    EXPECT_EQ(plan->seed_count, 2);
+    EXPECT_EQ(plan->point_count, 3);
+    EXPECT_TEXT(plan->name, "quick");
+    EXPECT_TEXT(gf_options_get(plan->stages[0].data, "images"), "500");
+    EXPECT_TEXT(gf_options_get(plan->stages[0].data, "path"), "/some/where");
+    EXPECT_TEXT(gf_options_get(plan->stages[plan->trials[2].stages[2]].options, "epochs"), "2");
+    EXPECT_CONTAINS(plan->text, "# --set model.width=24\n");
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: settings", "mistakes name the setting")
+{
+    const char *const settings[] = { "data.images=-5", "seeds=[1", "trian.lr=1", "train.lrr=2",
+                                     "what" };
+    gf_plan *plan = NULL;
+    char *mistakes = NULL;
+    const char *path = sweep_file(test_folder(), "case.cfg", PRUNED(""));
+    EXPECT_STATUS(gf_plan_load(&plan, &mistakes, path, settings, 5, &fake_schema), GF_INVALID);
+    REQUIRE(mistakes);
+    EXPECT_CONTAINS(mistakes, "--set data.images=-5: data.images = -5 is outside [0, inf)\n");
+    EXPECT_CONTAINS(mistakes, "--set seeds=[1: the value is not one");
+    EXPECT_CONTAINS(mistakes, "--set trian.lr=1: the key leads to nothing in the file\n");
+    EXPECT_CONTAINS(mistakes,
+                    "--set train.lrr=2: train.lrr: no such field; did you mean train.lr?");
+    EXPECT_CONTAINS(mistakes, "--set what: is not KEY=VALUE\n");
+    free(mistakes);
+}
+
+TEST("sweep: numbers", "a whole number beyond 32 bits is what it says")
+{
+    gf_plan *plan = load("seeds = [3000000000, 4];" HEAD "stages = ( { train : { }; } );");
+    REQUIRE(plan);
+    EXPECT_EQ(plan->seeds[0], 3000000000);
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: scale", "10,000 trials are planned in well under a second")
+{
+    double start = gf_clock();
+    gf_plan *plan = load(
+        HEAD
+        "seeds = [1, 2, 3, 4, 5];\n"
+        "model : { width = { integer = [1, 20]; }; };\n"
+        "stages = ( { train : { lr = { log = [0.01, 1.0]; points = 10; }; batch = { grid = [64, "
+        "128]; }; }; }, { prune : { method = \"magnitude\"; amount = { grid = [0.3, 0.5, 0.7, "
+        "0.8, 0.9]; }; }; }, { finetune : { }; } );\n");
+    double seconds = gf_clock() - start;
+    REQUIRE(plan);
+    EXPECT_EQ(plan->trial_count, 10000);
+    EXPECT_EQ(plan->stage_count, 5 * (400 + 2000 + 2000));
+    gf_log(GF_INFO, "sweep", "10,000 trials planned in %.3f s", seconds);
+    EXPECT(seconds < 5); /* sanitizers and a shared machine included */
+    gf_plan_destroy(plan);
+}
+
+TEST("sweep: scale", "too many points are refused before they take memory")
+{
+    double start = gf_clock();
+    char *mistakes = mistakes_of(
+        HEAD "model : { width = { integer = [1, 1000]; }; };\n"
+             "stages = ( { train : { lr = { linear = [0.1, 1.0]; points = 100000000; }; epochs = { "
+             "integer = [1, 1000]; }; }; } );\n");
+    EXPECT_CONTAINS(mistakes, "more than 1000000 points");
+    EXPECT(gf_clock() - start < 10);
+    free(mistakes);
+}

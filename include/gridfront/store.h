@@ -87,14 +87,14 @@ typedef struct gf_epoch_row {
     double lr, train_loss, train_accuracy, validation_loss, validation_accuracy, seconds;
 } gf_epoch_row;
 
-/* What the creator passes: plain tables; texts are copied. */
+/* What the creator passes: plain tables; texts are copied. NULL texts become "". */
 typedef struct gf_stage_row {
-    const char *key;     /* 32 hex digits */
-    const char *kind;    /* "train", "prune", ... */
-    const char *label;   /* "filter-l1 0.5" */
-    const char *options; /* canonical text: seed, numerics, data.*, model.*, and its own */
-    int32_t parent;      /* row, -1: none */
-    const int32_t *teachers;
+    const char *key;         /* 32 lower-case hex digits */
+    const char *kind;        /* "train", "prune", ... */
+    const char *label;       /* "filter-l1 0.5" */
+    const char *options;     /* canonical text: seed, numerics, data.*, model.*, and its own */
+    int32_t parent;          /* row, less than its own; -1: none */
+    const int32_t *teachers; /* rows, less than its own */
     int32_t teacher_count;
     int32_t ordinal; /* of training stages in the chain */
     int32_t epochs;  /* rows of the learning curve to reserve */
@@ -120,21 +120,25 @@ typedef struct gf_study_plan {
     int32_t stage_count, trial_count, point_count;
     const char *const *metrics; /* names of the result columns */
     int32_t metric_count;
-    const char *store; /* folder of the artifacts */
+    const char *store; /* folder of the artifacts: absolute, or relative to DIR ("../stages") */
 } gf_study_plan;
 
 typedef struct gf_study gf_study;
-/* Creates DIR/sweep.h5 completely (early allocation, flushed, closed, renamed into place). */
+/* Creates DIR/sweep.h5 completely (early allocation, flushed, closed, renamed into place).
+ * INVALID: a row number, key or count is out of range. CONFLICT: there is one. FULL, IO. */
 gf_status gf_study_create(const char *dir, const gf_study_plan *plan);
 bool gf_study_exists(const char *dir);
-/* Opens for reading, or for writing slots (HDF5's default driver, no locks, no sieve buffer). */
+/* Opens for reading, or for writing slots (no locks; any number of processes, one thread each).
+ * NOTFOUND, or CORRUPT when the plan does not check. HDF5 is closed again before it returns. */
 gf_status gf_study_open(gf_study **study, const char *dir, bool writing);
 void gf_study_close(gf_study *study);
 /* The plan as stored; borrowed until close. */
 const gf_study_plan *gf_study_plan_get(const gf_study *study);
 const char *gf_study_id(const gf_study *study); /* 16 hex digits, given at creation */
 
-/* Slots: only the holder of the stage's lease writes. Every row carries fence, sequence, CRC. */
+/* Slots: only the holder of the stage's lease writes. Every row carries fence, sequence, CRC; it
+ * is synced when the call returns. LOST: a newer fence has written there already. State and
+ * attempts may be written by another process than epochs and result. */
 gf_status gf_study_write_state(gf_study *study, int stage, gf_stage_state state, uint32_t fence);
 gf_status gf_study_write_attempt(gf_study *study, int stage, const gf_stage_attempt *attempt,
                                  uint32_t fence);
@@ -144,7 +148,9 @@ gf_status gf_study_write_result(gf_study *study, int stage, const double *values
 /* A log of a failed stage, its last 64 KB at most; kept as a file in DIR/logs/. */
 gf_status gf_study_write_log(gf_study *study, int stage, const char *log, size_t size);
 
+/* WAITING where none was ever written. A torn newest row gives the one before it. */
 gf_status gf_study_read_state(gf_study *study, int stage, gf_stage_state *state);
+/* The last ones, oldest first; those that do not check are left out. */
 gf_status gf_study_read_attempts(gf_study *study, int stage,
                                  gf_stage_attempt attempts[GF_ATTEMPTS_KEPT], int *count);
 /* rows[epochs of that stage]; *count of those that check. */

@@ -1,0 +1,52 @@
+/* Private to store: an open study, and the two halves of sweep.h5.
+ *
+ * The plan is written once, compressed, and never touched again. The slots are contiguous, full
+ * size from the start and zeroed; rows are moved by pread and pwrite at the offsets below. */
+#ifndef GRIDFRONT_STORE_STUDY_H
+#define GRIDFRONT_STORE_STUDY_H
+
+#include "rows.h"
+
+#include <limits.h>
+
+#define GF_STUDY_FORMAT  "gridfront study"
+#define GF_STUDY_VERSION "1"
+#define GF_STUDY_ID      17 /* 16 hex digits and the NUL */
+
+typedef struct gf_slots { /* where rows are in the file, bytes */
+    uint64_t pages, curves, results;
+    int64_t *first_curve; /* row of /epochs where each stage begins */
+} gf_slots;
+
+struct gf_study {
+    char *dir;
+    int file; /* descriptor of sweep.h5 */
+    char id[GF_STUDY_ID];
+    gf_arena *arena; /* holds the plan */
+    gf_study_plan plan;
+    gf_slots slots;
+};
+
+/* DIR/name; INVALID when it is too long. */
+gf_status gf_study_path(char out[PATH_MAX], const char *dir, const char *name);
+
+/* ---- the plan (plan_write.c, plan_read.c) ---- */
+
+gf_status gf_plan_check(const gf_study_plan *plan, const char *where, gf_status wrong);
+gf_status gf_plan_write(const gf_h5_file *file, const gf_study_plan *plan);
+/* Fills an arena's plan; checks digests and that every row number is in range. */
+gf_status gf_plan_read(gf_study_plan *plan, gf_arena *arena, const gf_h5_file *file);
+
+/* ---- the slots (slots_layout.c) ---- */
+
+gf_status gf_slots_write(const gf_h5_file *file, const gf_study_plan *plan, const char *id);
+gf_status gf_slots_find(gf_slots *slots, gf_arena *arena, const gf_h5_file *file,
+                        const gf_study_plan *plan);
+/* The files that row's external links name, relative to DIR unless the store is absolute. */
+gf_status gf_slots_link_text(char out[PATH_MAX], const gf_study_plan *plan, int row,
+                             const char *checkpoint_id);
+/* Compares the links of all rows with what they should be; a line per fault. */
+gf_status gf_slots_check_links(const gf_h5_file *file, const gf_study_plan *plan, const char *id,
+                               gf_report_line *report, void *context);
+
+#endif

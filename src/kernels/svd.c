@@ -11,6 +11,8 @@
 #define GESDD sgesdd_
 #endif
 
+enum { MATRIX_HOLDS_NAN = -4 }; /* gesdd's word for it, since LAPACK 3.7 */
+
 /* The last argument is the hidden length of jobz. */
 void GESDD(const char *jobz, const int *m, const int *n, gf_real *a, const int *lda, gf_real *s,
            gf_real *u, const int *ldu, gf_real *vt, const int *ldvt, gf_real *work,
@@ -30,12 +32,12 @@ gf_status gf_svd(gf_real *u, gf_real *s, gf_real *vt, gf_real *a, int rows, int 
     work = gf_alloc((size_t)size, sizeof *work);
     GF_TRY_ALLOC(work);
     GESDD("S", &columns, &rows, a, &columns, s, vt, &columns, u, &k, work, &size, iwork, &info, 1);
-    if (info < 0)
-        status =
-            gf_fail(GF_INTERNAL, "gesdd: argument %d is illegal (%d x %d)", -info, rows, columns);
-    if (info > 0)
-        status = gf_fail(GF_FAILED, "the SVD of a %d x %d matrix did not converge (a NaN in it?)",
-                         rows, columns);
+    if (info == MATRIX_HOLDS_NAN)
+        status = gf_fail(GF_FAILED, "the %d x %d matrix holds a NaN: no SVD", rows, columns);
+    else if (info < 0)
+        status = gf_fail(GF_INTERNAL, "gesdd: argument %d is illegal", -info);
+    else if (info > 0)
+        status = gf_fail(GF_FAILED, "the SVD of a %d x %d matrix did not converge", rows, columns);
 out:
     free(work);
     free(iwork);

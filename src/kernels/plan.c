@@ -28,6 +28,15 @@ static void choose_items(gf_plan *plan, size_t weights)
     plan->items = (plan->batch + plan->images - 1) / plan->images;
 }
 
+static void see_depthwise(gf_plan *plan)
+{
+    plan->depthwise = plan->groups > 1 && plan->inner == 1 && plan->outer == 1;
+    if (!plan->depthwise) return;
+    plan->outer = plan->groups;
+    plan->groups = 1;
+    plan->weight_out = plan->weight_group;
+}
+
 static size_t weight_count(const gf_conv_shape *s)
 {
     return (size_t)s->filters * s->kernel_height * s->kernel_width * (s->channels / s->groups);
@@ -66,6 +75,7 @@ void gf_plan_forward(gf_plan *plan, const gf_conv_shape *s)
                       .taps_x = s->kernel_width,
                       .k_step = 1 } },
     };
+    see_depthwise(plan);
     choose_items(plan, weight_count(s));
 }
 
@@ -155,6 +165,7 @@ void gf_plan_backward_input(gf_plan *plan, const gf_conv_shape *s)
             add_phase(plan, axis_of(row, s->height, s->kernel_height, s->pad_height, s->stride),
                       axis_of(column, s->width, s->kernel_width, s->pad_width, s->stride),
                       s->stride);
+    see_depthwise(plan);
     choose_items(plan, weight_count(s));
 }
 

@@ -26,6 +26,9 @@ typedef struct gf_plan {
     bool copies; /* false: no padding is needed and the source is read in place */
     int out_height, out_width, out_channels;
     int groups, inner, outer; /* source and output channels of a group */
+    /* Every output channel reads the source channel of its own number: seen as one group with one
+     * source channel each, so that vectors run over channels. */
+    bool depthwise;
     /* Weight of (output o, source channel i, kernel element k) of group g stands at
      * g * weight_group + o * weight_out + i * weight_in + k * weight_kernel. */
     size_t weight_group, weight_out, weight_in, weight_kernel;

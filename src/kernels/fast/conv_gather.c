@@ -19,7 +19,7 @@ typedef struct gather {
     size_t buffer_size;
     const float *source;
     float *out;
-    bool add;
+    bool copies, add;
 } gather;
 
 /* What one tile of a phase needs. Taps of one kernel row and all their channels are contiguous in
@@ -36,7 +36,7 @@ static runs runs_of(const gf_plan *plan, const gf_phase *phase)
                .length = plan->inner,
                .row_step = (size_t)plan->padded_width * plan->channels,
                .column_step = plan->channels };
-    if (plan->groups == 1) {
+    if (plan->groups == 1 && !plan->depthwise) {
         r.length *= r.columns;
         r.columns = r.columns > 0;
     }
@@ -47,8 +47,8 @@ static runs runs_of(const gf_plan *plan, const gf_phase *phase)
 
 #define EACH _Pragma("GCC unroll 16") for
 
-GF_INLINE void run_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const float *source,
-                        const int *from, const float *panel, const runs *r)
+GF_INLINE void run_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const bool depthwise,
+                        const float *source, const int *from, const float *panel, const runs *r)
 {
     ptrdiff_t offset[TILE];
     EACH(int p = 0; p < TILE; p++) offset[p] = from[p];
@@ -61,8 +61,9 @@ GF_INLINE void run_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const f
                 EACH(int v = 0; v < vectors; v++) w[v] = load(panel + v * LANES);
                 EACH(int p = 0; p < TILE; p++)
                 {
-                    vec value = splat(x[offset[p]]);
-                    EACH(int v = 0; v < vectors; v++) sum[p][v] += value * w[v];
+                    const float *value = x + offset[p];
+                    EACH(int v = 0; v < vectors; v++)
+                    sum[p][v] += (depthwise ? load(value + v * LANES) : splat(*value)) * w[v];
                 }
             }
         }
@@ -93,15 +94,48 @@ GF_INLINE void store_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const
     }
 }
 
-GF_INLINE void tile(const int vectors, const float *source, const int *from, const float *panel,
-                    const runs *r, const target *t)
+GF_INLINE void tile(const int vectors, const bool depthwise, const float *source, const int *from,
+                    const float *panel, const runs *r, const target *t)
 {
     vec sum[TILE][PANEL_VECTORS];
     EACH(int p = 0; p < TILE; p++)
     EACH(int v = 0; v < vectors; v++)
     sum[p][v] = t->bias ? load(t->bias + v * LANES) : splat(0);
-    run_tile(sum, vectors, source, from, panel, r);
+    run_tile(sum, vectors, depthwise, source, from, panel, r);
     store_tile(sum, vectors, t);
+}
+
+typedef void tile_kernel(const float *source, const int *from, const float *panel, const runs *r,
+                         const target *t);
+
+static void tile_wide(const float *source, const int *from, const float *panel, const runs *r,
+                      const target *t)
+{
+    tile(PANEL_VECTORS, false, source, from, panel, r, t);
+}
+
+static void tile_narrow(const float *source, const int *from, const float *panel, const runs *r,
+                        const target *t)
+{
+    tile(1, false, source, from, panel, r, t);
+}
+
+static void tile_wide_depthwise(const float *source, const int *from, const float *panel,
+                                const runs *r, const target *t)
+{
+    tile(PANEL_VECTORS, true, source, from, panel, r, t);
+}
+
+static void tile_narrow_depthwise(const float *source, const int *from, const float *panel,
+                                  const runs *r, const target *t)
+{
+    tile(1, true, source, from, panel, r, t);
+}
+
+static tile_kernel *kernel_for(const gf_plan *plan, int lanes)
+{
+    if (plan->depthwise) return lanes > LANES ? tile_wide_depthwise : tile_narrow_depthwise;
+    return lanes > LANES ? tile_wide : tile_narrow;
 }
 
 /* All pixels of an item through one panel; the last tile repeats its last pixel. */
@@ -110,6 +144,7 @@ static void sweep_pixels(const gather *g, int phase, int pixels, const float *so
 {
     const int *from = g->from + g->list_start[phase], *to = g->to + g->list_start[phase];
     runs r = runs_of(g->plan, &g->plan->phases[phase]);
+    tile_kernel *run = kernel_for(g->plan, lanes);
     int last[TILE];
     for (int p = 0; p < pixels; p += TILE) {
         const int *where = from + p;
@@ -119,10 +154,7 @@ static void sweep_pixels(const gather *g, int phase, int pixels, const float *so
             for (int i = 0; i < TILE; i++) last[i] = from[i < t.pixels ? p + i : pixels - 1];
             where = last;
         }
-        if (lanes > LANES)
-            tile(PANEL_VECTORS, source, where, panel, &r, &t);
-        else
-            tile(1, source, where, panel, &r, &t);
+        run(source, where, panel, &r, &t);
     }
 }
 
@@ -207,8 +239,8 @@ static void run_group(const gather *g, int phase, int group, int pixels, const f
     for (int first = 0; first < plan->outer; first += PANEL) {
         size_t lane = (size_t)group * padded_outer(plan) + first;
         int lanes = plan->outer - first < PANEL ? plan->outer - first : PANEL;
-        sweep_pixels(g, phase, pixels, source + (size_t)group * plan->inner,
-                     out + (size_t)group * plan->outer + first,
+        size_t channel = plan->depthwise ? (size_t)first : (size_t)group * plan->inner;
+        sweep_pixels(g, phase, pixels, source + channel, out + (size_t)group * plan->outer + first,
                      g->packed + g->phase_start[phase] + lane * phase_taps(plan, phase),
                      g->bias ? g->bias + lane : NULL, lanes);
     }
@@ -221,7 +253,7 @@ static void run_item(const gather *g, int item)
     int images = plan->batch - first < plan->images ? plan->batch - first : plan->images;
     const float *source = g->source + first * gf_plan_source_size(plan);
     float *out = g->out + (size_t)first * plan->out_height * plan->out_width * plan->out_channels;
-    if (plan->copies) {
+    if (g->copies) {
         float *padded = g->buffers + (size_t)omp_get_thread_num() * g->buffer_size;
         gf_plan_pad(padded, source, plan, images);
         source = padded;
@@ -250,7 +282,9 @@ static bool allot(gather *g, float **packed, float **bias, gf_scratch *scratch)
         pixels += (size_t)plan->images * plan->phases[k].rows * plan->phases[k].columns;
     }
     size_t biases = rounded((size_t)plan->groups * padded_outer(plan));
-    g->buffer_size = plan->copies ? rounded(plan->images * gf_plan_padded_size(plan)) : 0;
+    /* Depthwise vectors may reach beyond the last channel of the last pixel: a copy has room. */
+    g->copies = plan->copies || (plan->depthwise && plan->outer % LANES != 0);
+    g->buffer_size = g->copies ? rounded(plan->images * gf_plan_padded_size(plan) + PANEL) : 0;
     size_t floats = rounded(weights) + biases + 2 * rounded(pixels) +
                     g->buffer_size * (size_t)omp_get_max_threads();
     float *memory = gf_scratch_get(scratch, floats * sizeof(float));

@@ -22,13 +22,6 @@ typedef struct weight_job {
     int parts; /* of the filters of a group, for the sake of threads only */
 } weight_job;
 
-/* A run of images that a block is summed over. */
-typedef struct pixel_run {
-    const float *d_y, *x;
-    int images, rows, columns;
-    size_t x_image, x_row, x_pixel, d_pixel; /* steps, in floats */
-} pixel_run;
-
 #define EACH _Pragma("GCC unroll 16") for
 
 GF_INLINE void load_block(vec sum[WEIGHT_FILTERS][WEIGHT_VECTORS], const float *to, size_t filter,
@@ -173,7 +166,8 @@ static void run_chunk(const weight_job *job, int shard, int part, int first, int
                       .d_pixel = s->filters };
     int from = plan->outer * part / job->parts, to = plan->outer * (part + 1) / job->parts;
     float *partial = job->partial + shard * job->weights;
-    for (int group = 0; group < s->groups; group++)
+    if (plan->depthwise) GF_FAST(depthwise_gradient)(partial, &run, s, run.x_row / s->stride);
+    for (int group = 0; group < plan->groups && !plan->depthwise; group++)
         run_filters(partial, job, run, group, from, to - from);
     if (job->partial_bias && part == 0)
         bias_sums(job->partial_bias + (size_t)shard * s->filters, run.d_y,
@@ -211,7 +205,8 @@ static bool allot(weight_job *job, bool wants_bias, gf_scratch *scratch)
     const gf_conv_shape *s = job->shape;
     size_t image = gf_plan_padded_size(&job->plan);
     int columns = s->groups == 1 ? s->kernel_width : 1;
-    bool copies = job->plan.copies || job->plan.inner * columns % LANES != 0;
+    int length = job->plan.depthwise ? s->filters : job->plan.inner * columns;
+    bool copies = job->plan.copies || length % LANES != 0;
     int shard_most = (s->batch + GF_SHARDS - 1) / GF_SHARDS;
     job->chunk = image * shard_most <= CHUNK_FLOATS ? shard_most : (int)(CHUNK_FLOATS / image);
     if (job->chunk < 1) job->chunk = 1;
@@ -241,6 +236,7 @@ void GF_FAST(weight_gradient)(float *d_weight, float *d_bias, const float *d_y, 
     job.weights = shape->filters * job.plan.weight_out;
     job.parts = (job.plan.outer + PART_FILTERS - 1) / PART_FILTERS;
     if (job.parts > PARTS_MAX) job.parts = PARTS_MAX;
+    if (job.plan.depthwise) job.parts = 1;
     if (!allot(&job, d_bias != NULL, scratch)) {
         GF_FAST(poison)(d_weight, job.weights);
         if (d_bias) GF_FAST(poison)(d_bias, shape->filters);

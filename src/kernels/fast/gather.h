@@ -1,4 +1,4 @@
-/* The two ways a variant runs a gather plan. */
+/* The two halves of a variant's convolution: gather plans, and the gradient of the weights. */
 #ifndef GRIDFRONT_KERNELS_GATHER_H
 #define GRIDFRONT_KERNELS_GATHER_H
 
@@ -8,10 +8,17 @@
 /* out [batch, out_height, out_width, out_channels]; bias may be NULL. */
 void GF_FAST(gather)(float *out, const float *source, const float *weight, const float *bias,
                      const gf_plan *plan, bool add, gf_scratch *scratch);
-/* The same where every group has one source and one output channel. */
-void GF_FAST(gather_depthwise)(float *out, const float *source, const float *weight,
-                               const float *bias, const gf_plan *plan, bool add,
-                               gf_scratch *scratch);
+/* A run of images that a weight gradient is summed over. Steps in floats. */
+typedef struct pixel_run {
+    const float *d_y, *x; /* x padded, with room for whole vectors behind it */
+    int images, rows, columns;
+    size_t x_image, x_row, x_pixel, d_pixel;
+} pixel_run;
+
+/* Depthwise: partial[c][tap] += sum over the run's pixels of d_y[c] * x[tap][c]. x_line: from one
+ * row of the padded image to the next. */
+void GF_FAST(depthwise_gradient)(float *partial, const pixel_run *run, const gf_conv_shape *shape,
+                                 size_t x_line);
 void GF_FAST(weight_gradient)(float *d_weight, float *d_bias, const float *d_y, const float *x,
                               const gf_conv_shape *shape, gf_scratch *scratch);
 

@@ -1,99 +1,30 @@
-/* Batch normalization; formulas and paper stand in ref/bn.c. Rows of `channels` values are seen as
- * rows of a *pattern*: a multiple of the channels that is also a whole number of register blocks,
- * so that 8 or 24 channels fill the vectors as well as 64 do. Sums: floats over a chunk that stays
- * in cache, doubles from chunk to chunk; variance by two passes over each chunk and the pairwise
- * formula between them (Chan, Golub & LeVeque 1979), so that a large mean costs no digits. */
+/* Batch normalization; formulas and paper stand in ref/bn.c. Sums: floats over a chunk of rows that
+ * stays in cache, doubles from chunk to chunk; variance by two passes over each chunk and the
+ * pairwise formula between them (Chan, Golub & LeVeque 1979), so that a large mean costs no
+ * digits. */
 #include "elementwise.h"
+#include "rows.h"
 
-#include <omp.h>
 #include <string.h>
-
-enum { BLOCK_VECTORS = 4, BLOCK = BLOCK_VECTORS * LANES, PATTERN_MAX = 2048, CHUNK_FLOATS = 16384 };
-
-#define EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < BLOCK_VECTORS; v++)
-
-typedef struct pattern {
-    size_t channels, width, repeat; /* width = channels * repeat */
-} pattern;
-
-static size_t common_divisor(size_t a, size_t b)
-{
-    return b ? common_divisor(b, a % b) : a;
-}
-
-static pattern pattern_of(int channels)
-{
-    size_t count = channels, repeat = BLOCK / common_divisor(count, BLOCK);
-    if (count * repeat > PATTERN_MAX) repeat = 1; /* wide and odd: the last columns go one by one */
-    return (pattern){ count, count * repeat, repeat };
-}
-
-static void expand(float *to, const float *from, const pattern *p)
-{
-    for (size_t i = 0; i < p->width; i++) to[i] = from[i % p->channels];
-}
-
-static void fold(float *sums, const pattern *p)
-{
-    for (size_t i = p->channels; i < p->width; i++) sums[i % p->channels] += sums[i];
-}
-
-/* Adds up f(i) over rows into sum[width]: whole pattern rows by blocks, what is left one by one. */
-#define GF_COLUMN_SUMS(sum, rows, p, vector_value, scalar_value)                                   \
-    do {                                                                                           \
-        size_t lines = (rows) / (p)->repeat, column = 0;                                           \
-        memset(sum, 0, (p)->width * sizeof(float));                                                \
-        for (; column + BLOCK <= (p)->width; column += BLOCK) {                                    \
-            vec total[BLOCK_VECTORS] = { 0 };                                                      \
-            for (size_t line = 0; line < lines; line++) {                                          \
-                EACH_VECTOR                                                                        \
-                {                                                                                  \
-                    size_t k = column + v * LANES, i = line * (p)->width + k;                      \
-                    (void)k;                                                                       \
-                    total[v] += vector_value;                                                      \
-                }                                                                                  \
-            }                                                                                      \
-            EACH_VECTOR store(sum + column + v * LANES, total[v]);                                 \
-        }                                                                                          \
-        for (size_t k = column; k < (p)->width; k++)                                               \
-            for (size_t line = 0; line < lines; line++) {                                          \
-                size_t i = line * (p)->width + k;                                                  \
-                sum[k] += scalar_value;                                                            \
-            }                                                                                      \
-        for (size_t i = lines * (p)->width, k = 0; i < (rows) * (p)->channels; i++, k++)           \
-            sum[k] += scalar_value;                                                                \
-        fold(sum, p);                                                                              \
-    } while (0)
-
-GF_INLINE vec square(vec a)
-{
-    return a * a;
-}
 
 static void sum_values(float *sum, const float *x, size_t rows, const pattern *p)
 {
-    GF_COLUMN_SUMS(sum, rows, p, load(x + i), x[i]);
+    rows_in in = { .x = x };
+    column_sums(sum, &in, rows, p, plain_value);
 }
 
 static void sum_squares(float *sum, const float *x, const float *mean, size_t rows,
                         const pattern *p)
 {
-    GF_COLUMN_SUMS(sum, rows, p, square(load(x + i) - load(mean + k)),
-                   (x[i] - mean[k]) * (x[i] - mean[k]));
+    rows_in in = { .x = x, .mean = mean };
+    column_sums(sum, &in, rows, p, squared_deviation);
 }
 
 static void sum_products(float *sum, const float *d_y, const float *x, const float *mean,
                          size_t rows, const pattern *p)
 {
-    GF_COLUMN_SUMS(sum, rows, p, load(d_y + i) * (load(x + i) - load(mean + k)),
-                   d_y[i] * (x[i] - mean[k]));
-}
-
-/* Rows of a chunk: whole pattern rows, about CHUNK_FLOATS values. */
-static size_t chunk_rows(const pattern *p)
-{
-    size_t lines = CHUNK_FLOATS / p->width;
-    return (lines ? lines : 1) * p->repeat;
+    rows_in in = { .x = x, .d_y = d_y, .mean = mean };
+    column_sums(sum, &in, rows, p, product_with_deviation);
 }
 
 static size_t shard_begin(int batch, int pixels, int shard)
@@ -101,7 +32,7 @@ static size_t shard_begin(int batch, int pixels, int shard)
     return (size_t)((int64_t)batch * shard / GF_SHARDS) * pixels;
 }
 
-/* ---- statistics ------------------------------------------------------------------------------ */
+/* ---- statistics ---- */
 
 /* Mean and sum of squared deviations of `count` rows. */
 typedef struct moments {
@@ -192,50 +123,30 @@ void GF_FAST(bn_statistics)(float *mean, float *variance, const float *x, int ba
     }
 }
 
-/* ---- element-wise parts ------------------------------------------------------------------------
- */
-
-/* Per-channel coefficients, as long as a pattern row: in place where that is the channels. */
-typedef struct coefficients {
-    float wide[4][PATTERN_MAX];
-} coefficients;
-
-static const float *widen(coefficients *c, int index, const float *from, const pattern *p)
+static void run_pass(const pass *s, size_t rows, pass_chunk *run)
 {
-    if (p->repeat == 1) return from;
-    expand(c->wide[index], from, p);
-    return c->wide[index];
+    size_t values = rows * s->p->channels, step = chunk_rows(s->p) * s->p->channels;
+#pragma omp parallel for schedule(static) if (values > 2 * CHUNK)
+    for (size_t begin = 0; begin < values; begin += step)
+        run(s, begin, begin + step < values ? begin + step : values);
 }
 
-/* The statements for every value i of channel column k, in chunks of whole pattern rows. */
-#define GF_ROWS(rows, p, vector_statement, scalar_statement)                                       \
-    do {                                                                                           \
-        size_t values = (rows) * (p)->channels, step = chunk_rows(p) * (p)->channels;              \
-        GF_PRAGMA(omp parallel for schedule(static) if (values > 2 * CHUNK))                       \
-        for (size_t begin = 0; begin < values; begin += step) {                                    \
-            size_t end = begin + step < values ? begin + step : values;                            \
-            for (size_t line = begin; line < end; line += (p)->width) {                            \
-                size_t width = end - line < (p)->width ? end - line : (p)->width, k = 0;           \
-                for (; k + LANES <= width; k += LANES) {                                           \
-                    size_t i = line + k;                                                           \
-                    vector_statement;                                                              \
-                }                                                                                  \
-                for (; k < width; k++) {                                                           \
-                    size_t i = line + k;                                                           \
-                    scalar_statement;                                                              \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    } while (0)
-
-GF_INLINE float keep_positive(float value)
+/* (x - mean) * a * b + c: scale, gamma, beta */
+GF_INLINE vec normalized(const pass *s, size_t i, size_t k, int lanes)
 {
-    return value < 0 ? 0 : value;
+    vec centered = load_part(s->x + i, lanes) - load_part(s->mean + k, lanes);
+    vec factor = load_part(s->a + k, lanes), gamma = load_part(s->b + k, lanes);
+    return centered * factor * gamma + load_part(s->c + k, lanes);
 }
 
-GF_INLINE vec keep_positive_vec(vec value)
+static void write_normalized(const pass *s, size_t begin, size_t end)
 {
-    return select(value < splat(0), splat(0), value);
+    write_chunk(s, begin, end, normalized, false, false);
+}
+
+static void write_normalized_relu(const pass *s, size_t begin, size_t end)
+{
+    write_chunk(s, begin, end, normalized, false, true);
 }
 
 void GF_FAST(bn_forward)(float *y, const float *x, const float *mean, const float *scale,
@@ -243,21 +154,18 @@ void GF_FAST(bn_forward)(float *y, const float *x, const float *mean, const floa
                          gf_epilogue epilogue)
 {
     pattern p = pattern_of(channels);
-    coefficients c;
-    const float *m = widen(&c, 0, mean, &p), *s = widen(&c, 1, scale, &p);
-    const float *g = widen(&c, 2, gamma, &p), *b = widen(&c, 3, beta, &p);
-#define VALUE_VEC ((load(x + i) - load(m + k)) * load(s + k) * load(g + k) + load(b + k))
-#define VALUE     ((x[i] - m[k]) * s[k] * g[k] + b[k])
-    if (epilogue == GF_EPILOGUE_RELU)
-        GF_ROWS(rows, &p, store(y + i, keep_positive_vec(VALUE_VEC)), y[i] = keep_positive(VALUE));
-    else
-        GF_ROWS(rows, &p, store(y + i, VALUE_VEC), y[i] = VALUE);
-#undef VALUE_VEC
-#undef VALUE
+    coefficients wide;
+    pass s = { .p = &p,
+               .out = y,
+               .x = x,
+               .mean = widen(&wide, 0, mean, &p),
+               .a = widen(&wide, 1, scale, &p),
+               .b = widen(&wide, 2, gamma, &p),
+               .c = widen(&wide, 3, beta, &p) };
+    run_pass(&s, rows, epilogue == GF_EPILOGUE_RELU ? write_normalized_relu : write_normalized);
 }
 
-/* ---- backward
- * ------------------------------------------------------------------------------------ */
+/* ---- backward ---- */
 
 /* Sums of d_y and of d_y * (x - mean) over a shard's rows, into m->mean and m->m2. */
 static void shard_gradients(shard_memory *m, const float *d_y, const float *x, const float *mean,
@@ -298,35 +206,37 @@ static void parameter_gradients(float *d_gamma, float *d_beta, const float *d_y,
     }
 }
 
-/* d_x = a * d_y - b - c * (x - mean), the coefficients per channel. */
-static void input_gradient(float *d_x, const float *d_y, const float *x, const float *mean,
-                           const float *factor, const float *offset, const float *slope,
-                           size_t rows, const pattern *p, bool add)
+/* a * d_y - b - c * (x - mean) */
+GF_INLINE vec gradient_through(const pass *s, size_t i, size_t k, int lanes)
 {
-    coefficients wide;
-    const float *a = widen(&wide, 0, factor, p), *b = widen(&wide, 1, offset, p);
-    const float *c = widen(&wide, 2, slope, p), *m = widen(&wide, 3, mean, p);
-#define VALUE_VEC                                                                                  \
-    (load(a + k) * load(d_y + i) - (load(c + k) * (load(x + i) - load(m + k)) + load(b + k)))
-#define VALUE (a[k] * d_y[i] - (c[k] * (x[i] - m[k]) + b[k]))
-    if (add)
-        GF_ROWS(rows, p, store(d_x + i, load(d_x + i) + VALUE_VEC), d_x[i] += VALUE);
-    else
-        GF_ROWS(rows, p, store(d_x + i, VALUE_VEC), d_x[i] = VALUE);
-#undef VALUE_VEC
-#undef VALUE
+    vec centered = load_part(s->x + i, lanes) - load_part(s->mean + k, lanes);
+    vec taken = load_part(s->c + k, lanes) * centered + load_part(s->b + k, lanes);
+    return load_part(s->a + k, lanes) * load_part(s->d_y + i, lanes) - taken;
 }
 
-static void frozen_input_gradient(float *d_x, const float *d_y, const float *factor, size_t rows,
-                                  const pattern *p, bool add)
+GF_INLINE vec gradient_frozen(const pass *s, size_t i, size_t k, int lanes)
 {
-    coefficients wide;
-    const float *a = widen(&wide, 0, factor, p);
-    if (add)
-        GF_ROWS(rows, p, store(d_x + i, load(d_x + i) + load(a + k) * load(d_y + i)),
-                d_x[i] += a[k] * d_y[i]);
-    else
-        GF_ROWS(rows, p, store(d_x + i, load(a + k) * load(d_y + i)), d_x[i] = a[k] * d_y[i]);
+    return load_part(s->a + k, lanes) * load_part(s->d_y + i, lanes);
+}
+
+static void write_through(const pass *s, size_t begin, size_t end)
+{
+    write_chunk(s, begin, end, gradient_through, false, false);
+}
+
+static void add_through(const pass *s, size_t begin, size_t end)
+{
+    write_chunk(s, begin, end, gradient_through, true, false);
+}
+
+static void write_frozen(const pass *s, size_t begin, size_t end)
+{
+    write_chunk(s, begin, end, gradient_frozen, false, false);
+}
+
+static void add_frozen(const pass *s, size_t begin, size_t end)
+{
+    write_chunk(s, begin, end, gradient_frozen, true, false);
 }
 
 /* Scratch of the backward passes: the shards', then three rows of coefficients. */
@@ -365,7 +275,16 @@ void GF_FAST(bn_backward)(float *d_x, float *d_gamma, float *d_beta, const float
         offset[c] = factor[c] * d_beta[c] / (float)rows;
         slope[c] = factor[c] * scale[c] * d_gamma[c] / (float)rows;
     }
-    input_gradient(d_x, d_y, x, mean, factor, offset, slope, rows, &p, add);
+    coefficients wide;
+    pass s = { .p = &p,
+               .out = d_x,
+               .x = x,
+               .d_y = d_y,
+               .mean = widen(&wide, 0, mean, &p),
+               .a = widen(&wide, 1, factor, &p),
+               .b = widen(&wide, 2, offset, &p),
+               .c = widen(&wide, 3, slope, &p) };
+    run_pass(&s, rows, add ? add_through : write_through);
 }
 
 void GF_FAST(bn_backward_frozen)(float *d_x, float *d_gamma, float *d_beta, const float *d_y,
@@ -384,5 +303,7 @@ void GF_FAST(bn_backward_frozen)(float *d_x, float *d_gamma, float *d_beta, cons
     parameter_gradients(d_gamma, d_beta, d_y, x, mean, scale, batch, pixels, &p, memory);
     if (!d_x) return;
     for (int c = 0; c < channels; c++) factor[c] = gamma[c] * scale[c];
-    frozen_input_gradient(d_x, d_y, factor, rows, &p, add);
+    coefficients wide;
+    pass s = { .p = &p, .out = d_x, .d_y = d_y, .a = widen(&wide, 0, factor, &p) };
+    run_pass(&s, rows, add ? add_frozen : write_frozen);
 }

@@ -2,28 +2,18 @@
  * pixels of element-wise products. (The other two passes are gather plans.) */
 #include "gather.h"
 
-#include <string.h>
-
 enum { TAPS = 3 }; /* neighbours in a kernel row that share the loads of d_y */
-
-GF_INLINE vec load_lanes(const float *from, const int whole, int lanes)
-{
-    if (whole) return load(from);
-    vec value = { 0 };
-    memcpy(&value, from, (size_t)lanes * sizeof(float));
-    return value;
-}
 
 /* sum[t][lane] over all pixels for `taps` neighbouring taps; x at the first of them. */
 GF_INLINE void row_sums(vec sum[TAPS], const pixel_run *run, const float *x, const float *d_y,
-                        size_t x_tap, const int taps, const int whole, int lanes)
+                        size_t x_tap, const int taps, int lanes)
 {
     for (int t = 0; t < taps; t++) sum[t] = splat(0);
     for (int n = 0; n < run->images; n++) {
         for (int row = 0; row < run->rows; row++) {
             const float *in = x + n * run->x_image + row * run->x_row;
             for (int column = 0; column < run->columns; column++) {
-                vec d = load_lanes(d_y, whole, lanes);
+                vec d = load_part(d_y, lanes);
                 for (int t = 0; t < taps; t++) sum[t] += d * load(in + t * x_tap);
                 in += run->x_pixel;
                 d_y += run->d_pixel;
@@ -36,13 +26,11 @@ static void taps_of_row(vec sum[TAPS], const pixel_run *run, const float *x, con
                         size_t x_tap, int taps, int lanes)
 {
     if (taps == TAPS && lanes == LANES)
-        row_sums(sum, run, x, d_y, x_tap, TAPS, true, lanes);
+        row_sums(sum, run, x, d_y, x_tap, TAPS, LANES);
     else if (taps == TAPS)
-        row_sums(sum, run, x, d_y, x_tap, TAPS, false, lanes);
-    else if (lanes == LANES)
-        row_sums(sum, run, x, d_y, x_tap, 1, true, lanes);
+        row_sums(sum, run, x, d_y, x_tap, TAPS, lanes);
     else
-        row_sums(sum, run, x, d_y, x_tap, 1, false, lanes);
+        row_sums(sum, run, x, d_y, x_tap, 1, lanes);
 }
 
 static void channel_block(float *partial, const pixel_run *run, const gf_conv_shape *s, int first,

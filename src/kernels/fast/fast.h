@@ -49,9 +49,21 @@ GF_INLINE vec select(vec_mask mask, vec a, vec b)
     return (vec)((mask & (vec_mask)a) | (~mask & (vec_mask)b));
 }
 
+/* The first `lanes` values; the others are 0. With the constant LANES a plain load. */
+GF_INLINE vec load_part(const float *from, int lanes)
+{
+    if (lanes == LANES) return load(from);
+    vec value = { 0 };
+    for (int i = 0; i < lanes; i++) value[i] = from[i];
+    return value;
+}
+
 GF_INLINE void store_part(float *to, vec value, int lanes)
 {
-    for (int i = 0; i < lanes; i++) to[i] = value[i];
+    if (lanes == LANES)
+        store(to, value);
+    else
+        for (int i = 0; i < lanes; i++) to[i] = value[i];
 }
 
 /* NaN everywhere: what an output becomes when scratch memory is out, so that the loss tells. */

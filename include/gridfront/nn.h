@@ -86,6 +86,8 @@ struct gf_view_kind {
     /* Output filters keep[0..count-1] are all that remain (axis 0), or input channels (axis 3):
      * cut the states accordingly. NULL: states do not depend on the shape. */
     gf_status (*select)(gf_view *view, const gf_param *param, int axis, const int *keep, int count);
+    /* Do the states, read from a file, fit the parameter (names, types, sizes)? */
+    bool (*check)(const gf_view *view, const gf_param *param);
 };
 extern const gf_view_kind *const gf_view_kinds[]; /* generated */
 const gf_view_kind *gf_view_kind_find(const char *name);
@@ -156,15 +158,35 @@ typedef struct gf_layer_kind {
     /* gf_reals to keep from forward to backward for this batch; NULL: none */
     size_t (*cache)(int batch, const gf_shape *in, gf_shape out, const void *attributes);
     int64_t (*macs)(const gf_shape *in, gf_shape out, const void *attributes); /* NULL: none */
+    /* What backward reads besides d_out and cache; decides which activations are kept. */
+    bool reads_in, reads_out;
+    bool in_place; /* forward may be given out == in[0] (same shape) */
     /* Channel dependencies for structured pruning (see compress/prune/groups):
      * output channel c follows input channel c (bn, relu, pool), or is made anew (conv), or
      * inputs must agree (add), or are laid behind each other (concat). */
     gf_channels channels;
-    /* Bits of the activations this node puts out (quantizer nodes); NULL: as its input. */
+    /* Bits of the activations this node puts out; NULL: as its input's (relu). */
     double (*bits)(const void *attributes);
 } gf_layer_kind;
+double gf_layer_full_bits(const void *attributes);  /* 32: for kinds that compute new values */
 extern const gf_layer_kind *const gf_layer_kinds[]; /* generated */
 const gf_layer_kind *gf_layer_kind_find(const char *name);
+
+/* Attributes that rewrites read and change. */
+typedef struct gf_conv_attributes {
+    int filters, kernel_height, kernel_width, stride, pad_height, pad_width, groups;
+    bool bias;
+} gf_conv_attributes;
+typedef struct gf_linear_attributes {
+    int features;
+    bool bias;
+} gf_linear_attributes; /* input [1, 1, channels]; weight [features, 1, 1, channels] */
+typedef struct gf_bn_attributes {
+    double eps, momentum;
+} gf_bn_attributes; /* parameters: gamma, beta, mean, variance */
+typedef struct gf_pad_shortcut_attributes {
+    int stride, channels;
+} gf_pad_shortcut_attributes;
 
 typedef struct gf_node {
     char name[GF_NAME]; /* "layer1.0.conv1", unique */
@@ -244,6 +266,9 @@ gf_status gf_run_create(gf_run **run, gf_net *net, const gf_kernels *kernels, in
 void gf_run_destroy(gf_run *run);
 gf_real *gf_run_input(gf_run *run); /* [batch, height, width, channels] to fill */
 void gf_run_forward(gf_run *run, int batch, gf_mode mode, const gf_random *random);
+/* Values of nodes are kept only as long as the pass needs them; want keeps this one. The last
+ * node's is always there. */
+gf_status gf_run_want_value(gf_run *run, int node);
 const gf_real *gf_run_value(const gf_run *run, int node);
 gf_real *gf_run_logits(gf_run *run); /* value of the last node, [batch, classes] */
 /* Gradient of the loss at a node's output. want marks it (zeroed at each forward) before backward

@@ -1,0 +1,104 @@
+/* Convolution, grouped and depthwise included. x [batch, h, w, c], weight [filters, kh, kw,
+ * c / groups], optional bias [filters]. */
+#include <gridfront/nn.h>
+
+static gf_conv_shape conv_shape(int batch, gf_shape in, const gf_conv_attributes *a)
+{
+    gf_conv_shape shape = { .batch = batch,
+                            .height = in.height,
+                            .width = in.width,
+                            .channels = in.channels,
+                            .filters = a->filters,
+                            .kernel_height = a->kernel_height,
+                            .kernel_width = a->kernel_width,
+                            .stride = a->stride,
+                            .pad_height = a->pad_height,
+                            .pad_width = a->pad_width,
+                            .groups = a->groups };
+    gf_conv_shape_finish(&shape);
+    return shape;
+}
+
+static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void *attributes)
+{
+    (void)inputs;
+    const gf_conv_attributes *a = attributes;
+    if (in->channels % a->groups || a->filters % a->groups)
+        return gf_fail(GF_INVALID, "%d input channels and %d filters are no multiples of %d groups",
+                       in->channels, a->filters, a->groups);
+    if (in->height + 2 * a->pad_height < a->kernel_height ||
+        in->width + 2 * a->pad_width < a->kernel_width)
+        return gf_fail(GF_INVALID, "an image of %d x %d is smaller than the kernel of %d x %d",
+                       in->height, in->width, a->kernel_height, a->kernel_width);
+    gf_conv_shape s = conv_shape(1, *in, a);
+    *out = (gf_shape){ .height = s.out_height, .width = s.out_width, .channels = a->filters };
+    return GF_OK;
+}
+
+static int params(gf_param_spec *specs, const gf_shape *in, const void *attributes)
+{
+    const gf_conv_attributes *a = attributes;
+    specs[0] = (gf_param_spec){ .suffix = "weight",
+                                .role = GF_ROLE_WEIGHT,
+                                .rank = 4,
+                                .dims = { a->filters, a->kernel_height, a->kernel_width,
+                                          in->channels / a->groups } };
+    specs[1] = (gf_param_spec){
+        .suffix = "bias", .role = GF_ROLE_BIAS, .rank = 1, .dims = { a->filters }
+    };
+    return 1 + a->bias;
+}
+
+static void forward(const gf_layer_call *call)
+{
+    const gf_conv_attributes *a = call->attributes;
+    gf_conv_shape s = conv_shape(call->batch, call->in_shape[0], a);
+    call->kernels->conv_forward(call->out, call->in[0], call->weight[0],
+                                a->bias ? call->weight[1] : NULL, &s, call->scratch);
+}
+
+static void backward(const gf_layer_call *call)
+{
+    const gf_conv_attributes *a = call->attributes;
+    gf_conv_shape s = conv_shape(call->batch, call->in_shape[0], a);
+    if (call->d_weight[0])
+        call->kernels->conv_backward_weight(call->d_weight[0], a->bias ? call->d_weight[1] : NULL,
+                                            call->d_out, call->in[0], &s, call->scratch);
+    if (call->d_in[0])
+        call->kernels->conv_backward_input(call->d_in[0], call->d_out, call->weight[0], &s,
+                                           call->d_in_add[0], call->scratch);
+}
+
+static int64_t macs(const gf_shape *in, gf_shape out, const void *attributes)
+{
+    (void)out;
+    gf_conv_shape s = conv_shape(1, *in, attributes);
+    return gf_conv_macs(&s);
+}
+
+static const gf_field fields[] = {
+    GF_FIELD(gf_conv_attributes, filters, NULL, "[1, 65536]", "", "output channels"),
+    GF_FIELD(gf_conv_attributes, kernel_height, NULL, "[1, 64]", "", ""),
+    GF_FIELD(gf_conv_attributes, kernel_width, NULL, "[1, 64]", "", ""),
+    GF_FIELD(gf_conv_attributes, stride, NULL, "[1, 64]", "", ""),
+    GF_FIELD(gf_conv_attributes, pad_height, NULL, "[0, 64]", "", ""),
+    GF_FIELD(gf_conv_attributes, pad_width, NULL, "[0, 64]", "", ""),
+    GF_FIELD(gf_conv_attributes, groups, NULL, "[1, 65536]", "", ""),
+    GF_FIELD(gf_conv_attributes, bias, NULL, NULL, "", ""),
+    GF_FIELD_END,
+};
+
+const gf_layer_kind gf_layer_conv = {
+    .schema = { .name = "conv", .summary = "convolution", .fields = fields },
+    .attributes_size = sizeof(gf_conv_attributes),
+    .inputs_least = 1,
+    .inputs_most = 1,
+    .shape = shape,
+    .params = params,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .reads_in = true,
+    .channels = GF_CHANNELS_NEW,
+    .bits = gf_layer_full_bits,
+};

@@ -1,0 +1,36 @@
+/* Rectified linear unit; backward reads its own output, so that it can work in place. */
+#include <gridfront/nn.h>
+
+static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void *attributes)
+{
+    (void)inputs;
+    (void)attributes;
+    *out = *in;
+    return GF_OK;
+}
+
+static void forward(const gf_layer_call *call)
+{
+    call->kernels->relu_forward(call->out, call->in[0],
+                                (size_t)call->batch * gf_shape_count(call->out_shape));
+}
+
+static void backward(const gf_layer_call *call)
+{
+    if (call->d_in[0])
+        call->kernels->relu_backward(call->d_in[0], call->d_out, call->out,
+                                     (size_t)call->batch * gf_shape_count(call->out_shape),
+                                     call->d_in_add[0]);
+}
+
+const gf_layer_kind gf_layer_relu = {
+    .schema = { .name = "relu", .summary = "max(0, x)" },
+    .inputs_least = 1,
+    .inputs_most = 1,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .reads_out = true,
+    .in_place = true,
+    .channels = GF_CHANNELS_FOLLOW,
+};

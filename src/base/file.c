@@ -110,13 +110,23 @@ out:
     return status;
 }
 
+/* With the host's name: two nodes may write the same path under the same process number. */
+static gf_status temporary_of(char out[PATH_MAX], const char *path)
+{
+    char host[65] = "";
+    if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+    int length = snprintf(out, PATH_MAX, "%s.%s.%ld.tmp", path, host, (long)getpid());
+    if (length < 0 || length >= PATH_MAX)
+        return gf_fail(GF_INVALID, "%.80s...: path too long", path);
+    return GF_OK;
+}
+
 gf_status gf_file_write(const char *path, const void *data, size_t size)
 {
     gf_status status;
     char temporary[PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return gf_fail(GF_INVALID, "%.80s...: path too long", path);
+    status = temporary_of(temporary, path);
+    if (status != GF_OK) return status;
     int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file < 0) return fail_errno("cannot create", temporary);
     status = write_all(file, data, size, temporary);

@@ -163,6 +163,16 @@ gf_status gf_study_read_log(gf_study *study, int stage, char **log);
 gf_status gf_study_mark_done(const char *dir, const char *text);
 bool gf_study_is_done(const char *dir);
 
+/* DIR/lease: the run that is alive now. Take: CONFLICT names host and process of a live holder (on
+ * this host: the process is there; elsewhere: heartbeat younger than 60 s); a dead one's is taken
+ * over, our own is fine. The lease belongs to the calling process, not to its children.
+ * Beat it at least every 20 s; LOST when it is no longer ours. */
+gf_status gf_study_lease_take(const char *dir);
+gf_status gf_study_lease_beat(const char *dir);
+void gf_study_lease_release(const char *dir);
+/* Is a live run there? Then `who` is "process 123 on node7". */
+bool gf_study_lease_held(const char *dir, char *who, size_t size);
+
 /* ---- upkeep -------------------------------------------------------------------------------- */
 
 typedef void gf_report_line(void *context, const char *line);
@@ -174,7 +184,8 @@ gf_status gf_store_collect(const char *root, bool dry, gf_report_line *report, v
 
 /* ---- embedded images ------------------------------------------------------------------------ */
 
-/* Reads dataset `name` of a plain HDF5 file into a u8 tensor; for data's embedded sample. */
+/* Reads dataset `name` (in the root, any gf_dtype) of a plain HDF5 file; for data's embedded
+ * sample. tensor->data is the caller's to free(). A digest attribute is checked if there is one. */
 gf_status gf_store_read_dataset(gf_tensor *tensor, const char *path, const char *name);
 
 #endif

@@ -90,12 +90,6 @@ out:
     return status;
 }
 
-static void write_head(char head[USER_BLOCK], size_t size, const void *rest)
-{
-    snprintf(head, USER_BLOCK, "%s %s\nbytes = %zu\nxxh3_128 = %s\n", FORMAT, VERSION, size,
-             gf_hash(rest, size).hex);
-}
-
 gf_status gf_artifact_save(const char *path, const gf_artifact *artifact)
 {
     gf_status status;
@@ -104,7 +98,8 @@ gf_status gf_artifact_save(const char *path, const gf_artifact *artifact)
     GF_TRY(gf_h5_create(&file, &image, path, 1, USER_BLOCK));
     GF_TRY(write_contents(&file, artifact));
     GF_TRY(gf_h5_finish(&file));
-    write_head(image.data, image.size - USER_BLOCK, image.data + USER_BLOCK);
+    gf_h5_head(image.data, USER_BLOCK, FORMAT, VERSION, image.size - USER_BLOCK,
+               image.data + USER_BLOCK);
     GF_TRY(gf_file_write(path, image.data, image.size));
 out:
     gf_h5_close(&file);
@@ -118,14 +113,14 @@ out:
 static gf_status check_bytes(const char *path)
 {
     gf_status status;
-    char *data = NULL, head[USER_BLOCK] = "";
+    char *data = NULL, head[USER_BLOCK];
     size_t size = 0;
     GF_TRY(gf_file_read(&data, &size, path, FILE_LARGEST));
     if (size < USER_BLOCK || strncmp(data, FORMAT " ", sizeof FORMAT)) {
         status = gf_fail(GF_CORRUPT, "%s: %zu bytes, not a gridfront artifact", path, size);
         goto out;
     }
-    write_head(head, size - USER_BLOCK, data + USER_BLOCK);
+    gf_h5_head(head, USER_BLOCK, FORMAT, VERSION, size - USER_BLOCK, data + USER_BLOCK);
     if (memcmp(data, head, USER_BLOCK))
         status = gf_fail(GF_CORRUPT,
                          "%s: its length or digest is not what its head records, or "
@@ -144,7 +139,7 @@ static gf_status read_tensor_at(gf_tensors *tensors, const gf_h5_file *file, hid
                                         sizeof name, H5P_DEFAULT);
     if (length <= 0 || (size_t)length >= sizeof name)
         return gf_h5_fail(GF_CORRUPT, file, "a tensor's name is missing or too long in", "tensors");
-    return gf_h5_tensor_read(tensors, file, group, name, true);
+    return gf_h5_tensor_read(tensors, file, group, name, GF_H5_DIGEST_NEEDED);
 }
 
 static gf_status read_tensors(gf_tensors *tensors, const gf_h5_file *file)

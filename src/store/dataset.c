@@ -201,13 +201,13 @@ bool gf_h5_has_type(hid_t dataset, hid_t type)
 }
 
 gf_status gf_h5_read(void *data, const gf_h5_file *file, hid_t dataset, hid_t type,
-                     const gf_h5_shape *shape, const char *name, bool checked)
+                     const gf_h5_shape *shape, const char *name, gf_h5_check check)
 {
     gf_status status = GF_OK;
     char digest[33];
     if (shape->count && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
         return gf_h5_fail(GF_CORRUPT, file, "cannot read the dataset", name);
-    if (!checked) return GF_OK;
+    if (check == GF_H5_IF_DIGEST && H5Aexists(dataset, GF_H5_DIGEST) == 0) return GF_OK;
     GF_TRY(gf_h5_attribute_get(digest, sizeof digest, file, dataset, GF_H5_DIGEST));
     gf_key found = gf_hash(data, shape->count * shape->item);
     if (strcmp(found.hex, digest))
@@ -230,7 +230,7 @@ gf_status gf_h5_text_read(char **text, const gf_h5_file *file, hid_t parent, con
         goto out;
     }
     GF_TRY_ALLOC(data = calloc(1, shape.item + 1));
-    GF_TRY(gf_h5_read(data, file, dataset, type, &shape, name, true));
+    GF_TRY(gf_h5_read(data, file, dataset, type, &shape, name, GF_H5_DIGEST_NEEDED));
     *text = data;
     data = NULL;
 out:
@@ -251,7 +251,7 @@ static bool find_dtype(gf_dtype *dtype, hid_t dataset)
 }
 
 gf_status gf_h5_tensor_read(gf_tensors *tensors, const gf_h5_file *file, hid_t parent,
-                            const char *name, bool checked)
+                            const char *name, gf_h5_check check)
 {
     gf_status status;
     hid_t dataset = -1;
@@ -267,7 +267,7 @@ gf_status gf_h5_tensor_read(gf_tensors *tensors, const gf_h5_file *file, hid_t p
     }
     for (int i = 0; i < shape.rank; i++) dims[i] = (int64_t)shape.dims[i];
     GF_TRY(gf_tensors_add(tensors, &tensor, name, dtype, shape.rank, dims, NULL));
-    GF_TRY(gf_h5_read(tensor->data, file, dataset, gf_h5_type(dtype), &shape, name, checked));
+    GF_TRY(gf_h5_read(tensor->data, file, dataset, gf_h5_type(dtype), &shape, name, check));
 out:
     if (dataset >= 0) H5Dclose(dataset);
     return status;

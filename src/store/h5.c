@@ -137,6 +137,14 @@ gf_status gf_h5_finish(gf_h5_file *file)
     return GF_OK;
 }
 
+void gf_h5_head(char *head, size_t head_size, const char *format, const char *version, size_t size,
+                const void *rest)
+{
+    memset(head, 0, head_size);
+    snprintf(head, head_size, "%s %s\nbytes = %zu\nxxh3_128 = %s\n", format, version, size,
+             gf_hash(rest, size).hex);
+}
+
 void gf_h5_image_release(gf_h5_image *image)
 {
     free(image->data);

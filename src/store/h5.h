@@ -50,6 +50,10 @@ void gf_h5_close(gf_h5_file *file); /* a failed or closed file is fine */
 /* Message: the path, what, and the innermost reason that HDF5 gives for the call that failed. */
 gf_status gf_h5_fail(gf_status status, const gf_h5_file *file, const char *what, const char *name);
 
+/* The text that stands in the user block: format, length and digest of the bytes after it. */
+void gf_h5_head(char *head, size_t head_size, const char *format, const char *version, size_t size,
+                const void *rest);
+
 /* ---- groups and attributes ---- */
 
 gf_status gf_h5_group_create(hid_t *group, const gf_h5_file *file, const char *name);
@@ -74,9 +78,13 @@ gf_status gf_h5_write(const gf_h5_file *file, hid_t parent, const char *name, hi
 gf_status gf_h5_dataset_open(hid_t *dataset, gf_h5_shape *shape, const gf_h5_file *file,
                              hid_t parent, const char *name);
 bool gf_h5_has_type(hid_t dataset, hid_t type);
-/* shape->count elements into data[count * item]; checks the digest where `checked`. */
+typedef enum gf_h5_check {
+    GF_H5_DIGEST_NEEDED,
+    GF_H5_IF_DIGEST /* files of others need not have one */
+} gf_h5_check;
+/* shape->count elements into data[count * item], and their digest. */
 gf_status gf_h5_read(void *data, const gf_h5_file *file, hid_t dataset, hid_t type,
-                     const gf_h5_shape *shape, const char *name, bool checked);
+                     const gf_h5_shape *shape, const char *name, gf_h5_check check);
 
 gf_status gf_h5_text_write(const gf_h5_file *file, hid_t parent, const char *name,
                            const char *text);
@@ -84,6 +92,6 @@ gf_status gf_h5_text_read(char **text, const gf_h5_file *file, hid_t parent, con
 gf_status gf_h5_tensor_write(const gf_h5_file *file, hid_t parent, const gf_tensor *tensor);
 /* Adds it to the list under `name`. */
 gf_status gf_h5_tensor_read(gf_tensors *tensors, const gf_h5_file *file, hid_t parent,
-                            const char *name, bool checked);
+                            const char *name, gf_h5_check check);
 
 #endif

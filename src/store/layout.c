@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- datasets of pages ---- */
 
@@ -28,9 +29,33 @@ static gf_status write_pages(const gf_h5_file *file, const char *name, hid_t typ
     return status;
 }
 
+#define ANCHOR "gridfront anchor"
+
+/* What to add to H5Dget_offset to get a place in the file: versions of HDF5 differ in whether they
+ * count the user block. Found by looking for a text that we know. */
+static gf_status find_base(uint64_t *base, const gf_h5_file *file, int descriptor)
+{
+    gf_status status;
+    hid_t dataset = -1;
+    gf_h5_shape shape;
+    char found[sizeof ANCHOR] = "";
+    GF_TRY(gf_h5_dataset_open(&dataset, &shape, file, file->id, "anchor"));
+    haddr_t offset = H5Dget_offset(dataset);
+    for (*base = 0; *base <= GF_PAGE; *base += GF_PAGE) {
+        off_t at = (off_t)(offset + *base);
+        if (offset != HADDR_UNDEF && pread(descriptor, found, sizeof ANCHOR - 1, at) > 0 &&
+            !strcmp(found, ANCHOR))
+            goto out;
+    }
+    status = gf_fail(GF_CORRUPT, "%s: its anchor is not where HDF5 says it is", file->path);
+out:
+    if (dataset >= 0) H5Dclose(dataset);
+    return status;
+}
+
 /* Takes over `type`. The offset is where the dataset's first byte is in the file. */
-static gf_status find_pages(uint64_t *offset, const gf_h5_file *file, const char *name, hid_t type,
-                            uint64_t count)
+static gf_status find_pages(uint64_t *offset, const gf_h5_file *file, uint64_t base,
+                            const char *name, hid_t type, uint64_t count)
 {
     gf_status status;
     hid_t dataset = -1;
@@ -42,7 +67,7 @@ static gf_status find_pages(uint64_t *offset, const gf_h5_file *file, const char
         status = gf_fail(GF_CORRUPT, "%s: dataset '%s' is not laid out as it was created",
                          file->path, name);
     else
-        *offset = found;
+        *offset = found + base;
 out:
     if (dataset >= 0) H5Dclose(dataset);
     H5Tclose(type);
@@ -59,6 +84,19 @@ static uint64_t count_curve_rows(int64_t *first, const gf_study_plan *plan)
         rows += pages * GF_CURVE_ROWS;
     }
     return rows ? rows : GF_CURVE_ROWS;
+}
+
+uint64_t gf_slots_curve_rows(const gf_study_plan *plan)
+{
+    return count_curve_rows(NULL, plan);
+}
+
+void gf_slots_clear_pages(char *bytes, const gf_slots *slots, const gf_study_plan *plan)
+{
+    size_t stages = (size_t)plan->stage_count;
+    memset(bytes + slots->pages, 0, stages * GF_PAGE);
+    memset(bytes + slots->results, 0, stages * gf_result_pages_size(plan->metric_count));
+    memset(bytes + slots->curves, 0, count_curve_rows(NULL, plan) * sizeof(gf_curve_row));
 }
 
 static gf_status write_first_rows(const gf_h5_file *file, const gf_study_plan *plan)
@@ -124,34 +162,29 @@ static bool link_is(hid_t group, int row, const char *target)
 }
 
 static gf_status check_links(const gf_h5_file *file, const char *group_name,
-                             const gf_study_plan *plan, const char *checkpoint_id, int *faults,
-                             gf_report_line *report, void *context)
+                             const gf_study_plan *plan, const char *checkpoint_id)
 {
     gf_status status;
     hid_t group = -1;
-    char target[PATH_MAX], line[PATH_MAX + 128];
+    char target[PATH_MAX];
     GF_TRY(gf_h5_group_open(&group, file, group_name));
     for (int i = 0; i < plan->stage_count; i++) {
         GF_TRY(gf_slots_link_text(target, plan, i, checkpoint_id));
         if (link_is(group, i, target)) continue;
-        snprintf(line, sizeof line, "sweep.h5: link /%s/%d does not lead to %s", group_name, i,
-                 target);
-        report(context, line);
-        ++*faults;
+        status = gf_fail(GF_CORRUPT, "%s: link /%s/%d does not lead to %s", file->path, group_name,
+                         i, target);
+        goto out;
     }
 out:
     if (group >= 0) H5Gclose(group);
     return status;
 }
 
-gf_status gf_slots_check_links(const gf_h5_file *file, const gf_study_plan *plan, const char *id,
-                               gf_report_line *report, void *context)
+gf_status gf_slots_check_links(const gf_h5_file *file, const gf_study_plan *plan, const char *id)
 {
     gf_status status;
-    int faults = 0;
-    GF_TRY(check_links(file, "artifacts", plan, NULL, &faults, report, context));
-    GF_TRY(check_links(file, "checkpoints", plan, id, &faults, report, context));
-    if (faults) status = gf_fail(GF_CORRUPT, "%s: %d links are wrong", file->path, faults);
+    GF_TRY(check_links(file, "artifacts", plan, NULL));
+    GF_TRY(check_links(file, "checkpoints", plan, id));
 out:
     return status;
 }
@@ -162,6 +195,7 @@ gf_status gf_slots_write(const gf_h5_file *file, const gf_study_plan *plan, cons
 {
     gf_status status;
     hsize_t stages = (hsize_t)plan->stage_count;
+    GF_TRY(gf_h5_text_write(file, file->id, "anchor", ANCHOR));
     GF_TRY(write_first_rows(file, plan));
     GF_TRY(write_pages(file, "slots", gf_slot_type(), stages));
     GF_TRY(write_pages(file, "results", gf_result_type(plan->metric_count), stages));
@@ -172,18 +206,20 @@ out:
     return status;
 }
 
-gf_status gf_slots_find(gf_slots *slots, gf_arena *arena, const gf_h5_file *file,
+gf_status gf_slots_find(gf_slots *slots, gf_arena *arena, const gf_h5_file *file, int descriptor,
                         const gf_study_plan *plan)
 {
     gf_status status;
+    uint64_t base;
     uint64_t stages = (uint64_t)plan->stage_count;
     int64_t *first = gf_arena_alloc(arena, (size_t)stages * sizeof *first);
     GF_TRY_ALLOC(first);
+    GF_TRY(find_base(&base, file, descriptor));
     uint64_t curve_rows = count_curve_rows(first, plan);
-    GF_TRY(find_pages(&slots->pages, file, "slots", gf_slot_type(), stages));
-    GF_TRY(
-        find_pages(&slots->results, file, "results", gf_result_type(plan->metric_count), stages));
-    GF_TRY(find_pages(&slots->curves, file, "epochs", gf_curve_type(), curve_rows));
+    GF_TRY(find_pages(&slots->pages, file, base, "slots", gf_slot_type(), stages));
+    GF_TRY(find_pages(&slots->results, file, base, "results", gf_result_type(plan->metric_count),
+                      stages));
+    GF_TRY(find_pages(&slots->curves, file, base, "epochs", gf_curve_type(), curve_rows));
     slots->first_curve = first;
 out:
     return status;

@@ -12,7 +12,7 @@
 
 /* ---- bytes ---- */
 
-static gf_status read_bytes(const gf_study *study, void *data, size_t size, uint64_t at)
+gf_status gf_slots_read_bytes(const gf_study *study, void *data, size_t size, uint64_t at)
 {
     for (size_t done = 0; done < size;) {
         ssize_t part = pread(study->file, (char *)data + done, size - done, (off_t)(at + done));
@@ -60,7 +60,7 @@ static gf_status read_row(const gf_study *study, int stage, void *row, size_t si
     gf_status status;
     for (int i = 0; i < LOOKS; i++) {
         if (i) gf_sleep(0.0005);
-        GF_TRY(read_bytes(study, row, size, at));
+        GF_TRY(gf_slots_read_bytes(study, row, size, at));
         *kind = gf_row_check(seal, row, size, stage);
         if (*kind != GF_ROW_TORN) break;
     }

@@ -64,9 +64,12 @@ gf_status gf_study_create(const char *dir, const gf_study_plan *plan)
         status = gf_fail(GF_CONFLICT, "%s: there is a study already; choose another folder", path);
         goto out;
     }
-    GF_TRY(gf_h5_create(&file, &image, path, GF_PAGE, 0));
+    GF_TRY(gf_h5_create(&file, &image, path, GF_PAGE, GF_PAGE));
     GF_TRY(write_study(&file, plan));
     GF_TRY(gf_h5_finish(&file));
+    /* All pages are zeros yet. */
+    gf_h5_head(image.data, GF_PAGE, GF_STUDY_FORMAT, GF_STUDY_VERSION, image.size - GF_PAGE,
+               image.data + GF_PAGE);
     GF_TRY(gf_file_write(path, image.data, image.size));
 out:
     gf_h5_close(&file);
@@ -95,7 +98,7 @@ static gf_status read_study(gf_study *study, const gf_h5_file *file)
         goto out;
     }
     GF_TRY(gf_plan_read(&study->plan, study->arena, file));
-    GF_TRY(gf_slots_find(&study->slots, study->arena, file, &study->plan));
+    GF_TRY(gf_slots_find(&study->slots, study->arena, file, study->file, &study->plan));
 out:
     return status;
 }

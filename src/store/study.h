@@ -27,26 +27,31 @@ struct gf_study {
     gf_slots slots;
 };
 
+/* sweep.h5 begins with one page of text: its length, and the digest of everything after it with
+ * the pages that are written in place taken as zeros, as they were when it was created. */
+void gf_slots_clear_pages(char *bytes, const gf_slots *slots, const gf_study_plan *plan);
+uint64_t gf_slots_curve_rows(const gf_study_plan *plan);
+gf_status gf_slots_read_bytes(const gf_study *study, void *data, size_t size, uint64_t at);
+
 /* DIR/name; INVALID when it is too long. */
 gf_status gf_study_path(char out[PATH_MAX], const char *dir, const char *name);
 
-/* ---- the plan (plan_write.c, plan_read.c) ---- */
+/* ---- the plan (plan.c, plan_check.c) ---- */
 
 gf_status gf_plan_check(const gf_study_plan *plan, const char *where, gf_status wrong);
 gf_status gf_plan_write(const gf_h5_file *file, const gf_study_plan *plan);
 /* Fills an arena's plan; checks digests and that every row number is in range. */
 gf_status gf_plan_read(gf_study_plan *plan, gf_arena *arena, const gf_h5_file *file);
 
-/* ---- the slots (slots_layout.c) ---- */
+/* ---- the slots (layout.c) ---- */
 
 gf_status gf_slots_write(const gf_h5_file *file, const gf_study_plan *plan, const char *id);
-gf_status gf_slots_find(gf_slots *slots, gf_arena *arena, const gf_h5_file *file,
+gf_status gf_slots_find(gf_slots *slots, gf_arena *arena, const gf_h5_file *file, int descriptor,
                         const gf_study_plan *plan);
 /* The files that row's external links name, relative to DIR unless the store is absolute. */
 gf_status gf_slots_link_text(char out[PATH_MAX], const gf_study_plan *plan, int row,
                              const char *checkpoint_id);
-/* Compares the links of all rows with what they should be; a line per fault. */
-gf_status gf_slots_check_links(const gf_h5_file *file, const gf_study_plan *plan, const char *id,
-                               gf_report_line *report, void *context);
+/* CORRUPT names the first link that does not stand as it was made. */
+gf_status gf_slots_check_links(const gf_h5_file *file, const gf_study_plan *plan, const char *id);
 
 #endif

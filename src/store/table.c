@@ -46,7 +46,7 @@ static gf_status read_column(void **data, gf_h5_shape *shape, const gf_table *ta
         goto out;
     }
     GF_TRY_ALLOC(buffer = gf_alloc(shape->count ? shape->count : 1, shape->item));
-    GF_TRY(gf_h5_read(buffer, table->file, dataset, type, shape, name, true));
+    GF_TRY(gf_h5_read(buffer, table->file, dataset, type, shape, name, GF_H5_DIGEST_NEEDED));
     *data = buffer;
     buffer = NULL;
 out:

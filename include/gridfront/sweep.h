@@ -94,4 +94,9 @@ char *gf_plan_stage_text(const gf_plan *plan, int stage, const char *numerics);
  * For the stage table of a study; caller frees. */
 char *gf_plan_stage_options(const gf_plan *plan, int stage, const char *numerics);
 
+/* The stage tree of one seed as lines of text, subtrees that look alike drawn once:
+ *   train width {16, 32} -+- (ends here)
+ *                         +- prune filter-l1 {0.3, 0.5} - finetune   (with line characters) */
+gf_status gf_plan_tree_text(const gf_plan *plan, gf_text *out);
+
 #endif

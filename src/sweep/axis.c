@@ -1,8 +1,8 @@
 /* Axes: { grid = [...] }, { linear = [lo, hi]; points = n }, { log = ... }, { integer = [lo, hi];
  * step = 1 }, { choose = (...) }, each with an optional zip = "name". Decides what an axis is and
  * which values it has; zipped axes share one dimension of the grid.
- * Values between the ends are rounded (12 digits linear, 6 logarithmic): short to read, and the
- * same on every machine whatever the last bit of its exp(). */
+ * Values between the ends are rounded to as few digits as keep them apart (logarithmic, 4 or more;
+ * linear, 12): short to read, and the same on every machine whatever the last bit of its exp(). */
 #include "internal.h"
 
 #include <inttypes.h>
@@ -137,6 +137,7 @@ static gf_status axis_read(axis **out, mistakes *wrong, gf_arena *arena, node *a
     made->dimension = -1;
     made->head = made->field = "";
     node *values = node_member(at, kind_words[kind]);
+    int before = wrong->count;
     check_members(made, wrong);
     if (kind == AXIS_GRID || kind == AXIS_CHOOSE)
         read_values(made, wrong, values);
@@ -145,6 +146,7 @@ static gf_status axis_read(axis **out, mistakes *wrong, gf_arena *arena, node *a
     else
         read_interval(made, wrong, values);
     const node *zip = node_member(at, "zip");
+    made->broken = wrong->count > before;
     if (zip && zip->kind == NODE_TEXT && zip->text[0])
         made->zip = zip->text;
     else if (zip)
@@ -215,7 +217,7 @@ gf_status axes_number(axes *list, mistakes *wrong, gf_arena *arena, bool sampled
     for (int i = 0; i < list->count; i++) {
         axis *which = list->items[i];
         bool interval = which->kind == AXIS_LINEAR || which->kind == AXIS_LOG;
-        if (interval && which->count == 0 && !sampled)
+        if (interval && which->count == 0 && !sampled && !which->broken)
             mistakes_add(wrong, which->owner->at,
                          "%s needs points = n; only a sweep with sample may leave it out",
                          kind_words[which->kind]);
@@ -234,16 +236,26 @@ void axes_release(axes *list)
     *list = (axes){ 0 };
 }
 
+/* Digits that keep neighbours apart and nothing beyond. */
+static int digits_of(const axis *which)
+{
+    bool linear = which->kind == AXIS_LINEAR;
+    if (which->count == 0) return 6;
+    double width = linear ? 1 : log(which->high) - log(which->low);
+    double step = width / (double)(which->count - 1);
+    return linear ? 12 : step > 1e-2 ? 4 : step > 1e-4 ? 6 : 12;
+}
+
 /* At the share t of the way from low to high. */
 static double interval_value(const axis *which, double t)
 {
     if (t <= 0) return which->low;
     if (t >= 1) return which->high;
-    bool linear = which->kind == AXIS_LINEAR;
-    double value = linear ? which->low + t * (which->high - which->low)
-                          : exp(log(which->low) + t * (log(which->high) - log(which->low)));
+    double value = which->kind == AXIS_LINEAR
+                       ? which->low + t * (which->high - which->low)
+                       : exp(log(which->low) + t * (log(which->high) - log(which->low)));
     char rounded[40];
-    snprintf(rounded, sizeof rounded, linear && which->count ? "%.12g" : "%.6g", value);
+    snprintf(rounded, sizeof rounded, "%.*g", digits_of(which), value);
     return strtod(rounded, NULL);
 }
 

@@ -76,6 +76,7 @@ static void check_range_axis(sweep *load, const gf_field *field, const node *at,
 {
     char text[40];
     const axis *which = at->axis;
+    if (which->broken) return;
     node_kind kind = which->kind == AXIS_INTEGER ? NODE_INT : NODE_REAL;
     uint64_t last = which->count ? (uint64_t)which->count - 1 : 1ull << 32;
     bool every = which->count && which->count <= EVERY_VALUE;
@@ -141,11 +142,22 @@ static void check_selector(sweep *load, const gf_slot *slot, const node *at, con
         report_variant(load, slot, at->at, at->text, path);
 }
 
+/* A misspelt key was reported with the field it means: that field is not missing as well. */
+static bool is_given(const node *group, const char *name)
+{
+    for (int i = 0; group && i < group->count; i++) {
+        const node *member = group->items[i];
+        if (strcmp(member->name, name) == 0) return true;
+        if (member->meant && strcmp(member->meant, name) == 0) return true;
+    }
+    return false;
+}
+
 static void check_required(sweep *load, const gf_field *fields, const node *group, place at,
                            const char *path)
 {
     for (; fields && fields->name; fields++)
-        if (!fields->fallback && !(group && node_member(group, fields->name)))
+        if (!fields->fallback && !is_given(group, fields->name))
             mistakes_add(&load->wrong, at, "%s.%s is missing; it takes %s%s%s", path, fields->name,
                          wanted_text(fields),
                          fields->range && fields->type != GF_FIELD_CHOICE ? " in " : "",
@@ -159,7 +171,7 @@ static void check_missing(sweep *load, const gf_schema *schema, const node *grou
     check_required(load, schema->fields, group, at, path);
     for (const gf_slot *slot = schema->slots; slot && slot->name; slot++) {
         const char *key = slot->name[0] ? slot->name : slot->selector;
-        bool there = group && key && node_member(group, key);
+        bool there = key && is_given(group, key);
         if (!slot->fallback && !there && key)
             mistakes_add(&load->wrong, at, "%s.%s is missing; it takes a name in quotes", path,
                          key);
@@ -223,12 +235,39 @@ static void check_slot(sweep *load, const gf_slot *slot, const node *at, const c
     }
 }
 
-static void report_unknown(sweep *load, const node *member, const node *group,
-                           const gf_schema *schema, const char *path)
+/* A key that only another variant of an inline slot has; NULL: none has it. */
+static const gf_schema *find_other_variant(const gf_schema *schema, const char *name)
+{
+    for (const gf_slot *slot = schema->slots; slot && slot->name; slot++)
+        for (const gf_schema *const *each = slot->variants; !slot->name[0] && each && *each; each++)
+            if (gf_field_find((*each)->fields, name)) return *each;
+    return NULL;
+}
+
+/* While the variant itself is unknown, nothing can be said of its fields. */
+static bool lacks_variant(const gf_schema *schema, const node *group)
+{
+    slot_variants variants;
+    for (const gf_slot *slot = schema->slots; slot && slot->name; slot++) {
+        if (slot->name[0]) continue;
+        slot_variants_find(&variants, slot, group);
+        if (variants.count == 0) return true;
+    }
+    return false;
+}
+
+static void report_unknown(sweep *load, node *member, const node *group, const gf_schema *schema,
+                           const char *path)
 {
     nearest search = nearest_to(member->name);
+    const gf_schema *other = find_other_variant(schema, member->name);
+    if (lacks_variant(schema, group)) return;
     keys_offer(&search, schema, group);
-    if (search.best)
+    member->meant = search.best;
+    if (other)
+        mistakes_add(&load->wrong, member->at, "%s.%s: no such field here; \"%s\" has it", path,
+                     member->name, other->name);
+    else if (search.best)
         mistakes_add(&load->wrong, member->at, "%s.%s: no such field; did you mean %s.%s?", path,
                      member->name, path, search.best);
     else
@@ -252,8 +291,8 @@ static void name_axes(sweep *load, const node *at, const char *path)
         name_axes(load, at->axis->values[i], path);
 }
 
-static void check_member(sweep *load, const node *member, const node *group,
-                         const gf_schema *schema, const char *path)
+static void check_member(sweep *load, node *member, const node *group, const gf_schema *schema,
+                         const char *path)
 {
     char below[PATH_SIZE];
     key_place found = { 0 };

@@ -19,6 +19,13 @@ static gf_status find_group(node **found, sweep *load, const char *name)
     return GF_OK;
 }
 
+static bool has_axis(const node *at)
+{
+    bool found = node_is_axis(at);
+    for (int i = 0; i < at->count && !found; i++) found = has_axis(at->items[i]);
+    return found;
+}
+
 static void refuse_axes(sweep *load, const node *at, const char *where)
 {
     if (node_is_axis(at))
@@ -118,7 +125,7 @@ static void check_groups(sweep *load)
         if (one->stages) check_stages(load, one->stages);
     }
     check_teachers(load);
-    if (load->resources && load->schema->resources)
+    if (load->schema->resources && !has_axis(load->resources))
         check_group(load, load->resources, load->schema->resources, "resources");
 }
 

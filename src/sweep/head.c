@@ -54,7 +54,7 @@ static gf_status read_seeds(sweep *load)
     if (!at) plan->seeds[0] = 1;
     if (list && count == 0)
         mistakes_add(&load->wrong, at->at, "seeds is empty: it takes one seed at least");
-    for (int i = 0; at && i < count; i++) {
+    for (int i = 0; at && !node_is_axis(at) && i < count; i++) {
         const node *item = list ? at->items[i] : at;
         if (!read_seed(load, item, &plan->seeds[i])) continue;
         for (int j = 0; j < i; j++)

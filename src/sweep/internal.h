@@ -56,8 +56,9 @@ void source_release(source *src);
 /* What libconfig 1.5 gets wrong is repaired or found in the text before it parses it. */
 typedef struct scan_hints {
     int mixed_line; /* an array [ ] that mixes types; 0: none */
-    int open_line;  /* a bracket that is never closed */
-    char open;
+    int open_line;  /* a bracket that is never closed, or closed by another kind */
+    char open, close;
+    int close_line;
 } scan_hints;
 void scan_text(gf_text *out, scan_hints *hints, mistakes *wrong, const source *src);
 
@@ -80,8 +81,9 @@ struct node {
     node **items;
     int count;
     place at;
-    axis *axis;  /* this group stands for one of several values */
-    bool varies; /* an axis is here or below */
+    axis *axis;        /* this group stands for one of several values */
+    const char *meant; /* an unknown key: the field it seems to mean */
+    bool varies;       /* an axis is here or below */
 };
 gf_status parse_source(node **root, mistakes *wrong, gf_arena *arena, const source *src);
 /* Reads a value as a sweep file would hold it; *made stays NULL when it is not one. */
@@ -109,6 +111,7 @@ struct axis {
     const char *head;  /* "prune", "model" */
     const char *field; /* "amount", "schedule.policy"; "" for a choice of stages */
     int dimension;
+    bool broken; /* has a mistake of its own: its values are not looked at */
 };
 typedef struct axis_dimension {
     int64_t count;

@@ -100,7 +100,7 @@ static void append_values(gf_text *out, const active_axes *list, const uint64_t 
         else if (single)
             gf_text_append(out, " ");
         else
-            gf_text_append(out, " %s ", name);
+            gf_text_append(out, "%s %s ", i ? "," : "", name);
         append_value(out, list->items[i], point);
     }
 }

@@ -18,8 +18,8 @@ bool node_is_scalar(const node *at)
 
 const char *node_kind_text(const node *at)
 {
-    static const char *const words[] = { "a group",  "a list",        "a whole number",
-                                         "a number", "true or false", "text" };
+    static const char *const words[] = { "a group",  "a list",    "a whole number",
+                                         "a number", "a boolean", "text" };
     return words[at->kind];
 }
 

@@ -91,6 +91,9 @@ static void report_syntax(mistakes *wrong, const source *src, const config_t *co
     if (hints->mixed_line && line >= hints->mixed_line && strstr(text, "mismatched"))
         mistakes_add(wrong, source_place(src, hints->mixed_line),
                      "%s; an array [ ] holds one type: write [0.0, 0.5], or a list (0, 0.5)", text);
+    else if (hints->close)
+        mistakes_add(wrong, source_place(src, hints->close_line), "'%c' closes the '%c' of line %d",
+                     hints->close, hints->open, source_place(src, hints->open_line).line);
     else if (hints->open_line)
         mistakes_add(wrong, source_place(src, hints->open_line),
                      "the '%c' that stands here is never closed", hints->open);

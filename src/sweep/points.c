@@ -107,10 +107,10 @@ static gf_status find_all(finder *work)
     work->counting = true;
     GF_TRY(visit(work));
     if (work->candidates > LIMIT_TRIALS) {
-        mistakes_add(&work->load->wrong, (place){ .file = work->load->src.path },
-                     "more than %d points; take fewer values, or draw some of them with sample = "
-                     "{ method = \"sobol\"; points = n; }",
-                     LIMIT_TRIALS);
+        mistakes_add(
+            &work->load->wrong, (place){ .file = work->load->src.path },
+            "more than 1,000,000 points; take fewer values, or draw some of them with sample = "
+            "{ method = \"sobol\"; points = n; }");
         return GF_OK;
     }
     work->counting = false;

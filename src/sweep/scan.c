@@ -196,9 +196,18 @@ static void open_level(scanner *scan, char open)
         (level){ .open = open, .line = scan->line, .first_name = scan->name_count };
 }
 
-static void close_level(scanner *scan)
+/* The first bracket closed by one of another kind is where a reader should look. */
+static void close_level(scanner *scan, char close)
 {
+    const level *here = &scan->levels[scan->depth];
+    const char *pairs = "{}()[]", *pair = strchr(pairs, here->open ? here->open : ' ');
     if (scan->depth == 0) return;
+    if (pair && pair[1] != close && !scan->hints->close) {
+        scan->hints->open = here->open;
+        scan->hints->open_line = here->line;
+        scan->hints->close = close;
+        scan->hints->close_line = scan->line;
+    }
     scan->name_count = scan->levels[scan->depth--].first_name;
 }
 
@@ -224,7 +233,7 @@ static void scan_token(scanner *scan)
         else if (strchr("{[(", here))
             open_level(scan, here);
         else if (strchr("}])", here))
-            close_level(scan);
+            close_level(scan, here);
         bool space = isspace((unsigned char)here);
         copy(scan, 1);
         if (space) return;
@@ -238,7 +247,7 @@ void scan_text(gf_text *out, scan_hints *hints, mistakes *wrong, const source *s
         .at = src->text.data, .line = 1, .out = out, .hints = hints, .wrong = wrong, .src = src
     };
     while (*scan.at) scan_token(&scan);
-    if (scan.depth > 0) {
+    if (scan.depth > 0 && !hints->close) {
         hints->open = scan.levels[scan.depth].open;
         hints->open_line = scan.levels[scan.depth].line;
     }

@@ -357,7 +357,26 @@ TEST("sweep: scale", "too many points are refused before they take memory")
         HEAD "model : { width = { integer = [1, 1000]; }; };\n"
              "stages = ( { train : { lr = { linear = [0.1, 1.0]; points = 100000000; }; epochs = { "
              "integer = [1, 1000]; }; }; } );\n");
-    EXPECT_CONTAINS(mistakes, "more than 1000000 points");
+    EXPECT_CONTAINS(mistakes, "more than 1,000,000 points");
     EXPECT(gf_clock() - start < 10);
     free(mistakes);
+}
+
+TEST("sweep: tree", "subtrees that look alike are drawn once")
+{
+    gf_plan *plan = load_design();
+    REQUIRE(plan);
+    gf_text tree = { 0 };
+    REQUIRE_OK(gf_plan_tree_text(plan, &tree));
+    EXPECT_TEXT(
+        tree.data,
+        "train width 16, lr {0.02, 0.05848, 0.171, 0.5} ─┬─ (ends here)\n"
+        "                                                ├─ prune filter-l1 {0.3, 0.5} ─ finetune\n"
+        "                                                └─ quantize qat {8/8, 4/8}\n"
+        "train width {32, 64}, lr {0.02, 0.05848, 0.171, 0.5} ─┬─ (ends here)\n"
+        "                                                      ├─ prune filter-l1 {0.3, 0.5, 0.7} "
+        "─ finetune\n"
+        "                                                      └─ quantize qat {8/8, 4/8}\n");
+    gf_text_release(&tree);
+    gf_plan_destroy(plan);
 }

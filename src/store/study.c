@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 gf_status gf_study_path(char out[PATH_MAX], const char *dir, const char *name)
@@ -88,6 +89,24 @@ static gf_status open_descriptor(gf_study *study, const char *path, bool writing
     return GF_OK;
 }
 
+/* Length and format from the first page; its digest is verify's business, as it costs a pass over
+ * the whole file. */
+static gf_status check_head(const gf_study *study, const char *path)
+{
+    char head[256] = "";
+    struct stat about;
+    unsigned long long size = 0;
+    if (fstat(study->file, &about) != 0 || pread(study->file, head, sizeof head - 1, 0) < 0)
+        return gf_fail(GF_IO, "%s: cannot read: %s", path, strerror(errno));
+    if (sscanf(head, GF_STUDY_FORMAT " " GF_STUDY_VERSION "\nbytes = %llu", &size) != 1)
+        return gf_fail(GF_CORRUPT, "%s: it does not begin with '%s %s'", path, GF_STUDY_FORMAT,
+                       GF_STUDY_VERSION);
+    if ((unsigned long long)about.st_size != size + GF_PAGE)
+        return gf_fail(GF_CORRUPT, "%s: %lld bytes, but it was created with %llu", path,
+                       (long long)about.st_size, size + GF_PAGE);
+    return GF_OK;
+}
+
 static gf_status read_study(gf_study *study, const gf_h5_file *file)
 {
     gf_status status;
@@ -115,6 +134,7 @@ gf_status gf_study_open(gf_study **study, const char *dir, bool writing)
     GF_TRY_ALLOC(opened->dir = gf_strdup(dir));
     GF_TRY_ALLOC(opened->arena = gf_arena_create());
     GF_TRY(open_descriptor(opened, path, writing));
+    GF_TRY(check_head(opened, path));
     GF_TRY(gf_h5_open(&file, path));
     GF_TRY(read_study(opened, &file));
     *study = opened;

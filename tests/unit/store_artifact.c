@@ -1,24 +1,10 @@
 /* store: tensors and artifacts, on real files, undamaged and damaged. */
-#include "../test.h"
-
-#include <gridfront/store.h>
+#include "store_study.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- helpers ---- */
-
-static const char *path_of(const char *name)
-{
-    static char paths[4][512];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", test_folder(), name);
-    return path;
-}
 
 /* Every type and rank, an empty tensor, a large compressible one, infinity and NaN. */
 static void fill(gf_artifact *artifact)
@@ -48,21 +34,6 @@ static gf_key save_filled(const char *path)
     EXPECT_STATUS(gf_artifact_save(path, &artifact), GF_OK);
     gf_artifact_release(&artifact);
     return key;
-}
-
-/* Flips one bit and returns the file's size, 0 when there is no such file. */
-static long flip_bit(const char *path, long at, int bit)
-{
-    FILE *file = fopen(path, "r+b");
-    if (!file) return 0;
-    fseek(file, at, SEEK_SET);
-    int byte = fgetc(file);
-    fseek(file, at, SEEK_SET);
-    fputc(byte ^ (1 << bit), file);
-    fseek(file, 0, SEEK_END);
-    long size = ftell(file);
-    fclose(file);
-    return size;
 }
 
 /* ---- tensors ---- */

@@ -71,6 +71,21 @@ static inline const char *path_of(const char *name)
     return path;
 }
 
+/* Flips one bit and returns the file's size, 0 when there is no such file. */
+static inline long flip_bit(const char *path, long at, int bit)
+{
+    FILE *file = fopen(path, "r+b");
+    if (!file) return 0;
+    fseek(file, at, SEEK_SET);
+    int byte = fgetc(file);
+    fseek(file, at, SEEK_SET);
+    fputc(byte ^ (1 << bit), file);
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    fclose(file);
+    return size;
+}
+
 /* A new study with the small plan, open for writing; NULL after a failure. */
 static inline gf_study *small_study(const char *dir)
 {

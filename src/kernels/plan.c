@@ -26,6 +26,7 @@ static void choose_items(gf_plan *plan, size_t weights)
     int most = at_least(plan->batch / ITEMS_MIN, 1);
     plan->images = images < most ? images : most;
     plan->items = (plan->batch + plan->images - 1) / plan->images;
+    plan->splits = at_least(ITEMS_MIN / 2 / plan->items, 1);
 }
 
 static void see_depthwise(gf_plan *plan)

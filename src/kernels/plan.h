@@ -34,6 +34,7 @@ typedef struct gf_plan {
     size_t weight_group, weight_out, weight_in, weight_kernel;
     int kernel_width;
     int batch, images, items; /* an item is `images` images (the last one maybe fewer) */
+    int splits; /* shares of the output channels that an item is split into; 1 for large batches */
     int phase_count;
     gf_phase phases[GF_PLAN_PHASES_MAX];
 } gf_plan;

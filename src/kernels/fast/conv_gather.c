@@ -5,6 +5,7 @@
  * [tap][source channel][output channel]. Border pixels read a zero-padded copy of their image, so
  * that the inner loop asks nothing. */
 #include "gather.h"
+#include "tile.h"
 
 #include <omp.h>
 
@@ -22,13 +23,8 @@ typedef struct gather {
     bool copies, add;
 } gather;
 
-/* What one tile of a phase needs. Taps of one kernel row and all their channels are contiguous in
- * the source when there is one group: then a row is one run. */
-typedef struct runs {
-    int rows, columns, length; /* rows x columns runs of `length` values */
-    size_t row_step, column_step;
-} runs;
-
+/* Taps of one kernel row and all their channels are contiguous in the source when there is one
+ * group: then a row is one run. */
 static runs runs_of(const gf_plan *plan, const gf_phase *phase)
 {
     runs r = { .rows = phase->taps_y,
@@ -41,68 +37,6 @@ static runs runs_of(const gf_plan *plan, const gf_phase *phase)
         r.columns = r.columns > 0;
     }
     return r;
-}
-
-/* ---- the register tile ------------------------------------------------------------------- */
-
-#define EACH _Pragma("GCC unroll 16") for
-
-GF_INLINE void run_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const bool depthwise,
-                        const float *source, const int *from, const float *panel, const runs *r)
-{
-    ptrdiff_t offset[TILE];
-    EACH(int p = 0; p < TILE; p++) offset[p] = from[p];
-    for (int a = 0; a < r->rows; a++) {
-        for (int b = 0; b < r->columns; b++) {
-            const float *x = source + a * r->row_step + b * r->column_step;
-            const float *end = x + r->length;
-            for (; x < end; x++, panel += vectors * LANES) {
-                vec w[PANEL_VECTORS];
-                EACH(int v = 0; v < vectors; v++) w[v] = load(panel + v * LANES);
-                EACH(int p = 0; p < TILE; p++)
-                {
-                    const float *value = x + offset[p];
-                    EACH(int v = 0; v < vectors; v++)
-                    sum[p][v] += (depthwise ? load(value + v * LANES) : splat(*value)) * w[v];
-                }
-            }
-        }
-    }
-}
-
-/* Where a tile's sums go: `lanes` output channels of `pixels` pixels. */
-typedef struct target {
-    float *out;
-    const int *to;
-    int pixels, lanes;
-    const float *bias;
-    bool add;
-} target;
-
-GF_INLINE void store_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const target *t)
-{
-    for (int p = 0; p < t->pixels; p++) {
-        for (int v = 0; v < vectors; v++) {
-            float *out = t->out + t->to[p] + v * LANES;
-            int lanes = t->lanes - v * LANES;
-            if (lanes >= LANES) {
-                store(out, t->add ? load(out) + sum[p][v] : sum[p][v]);
-            } else {
-                for (int i = 0; i < lanes; i++) out[i] = (t->add ? out[i] : 0) + sum[p][v][i];
-            }
-        }
-    }
-}
-
-GF_INLINE void tile(const int vectors, const bool depthwise, const float *source, const int *from,
-                    const float *panel, const runs *r, const target *t)
-{
-    vec sum[TILE][PANEL_VECTORS];
-    EACH(int p = 0; p < TILE; p++)
-    EACH(int v = 0; v < vectors; v++)
-    sum[p][v] = t->bias ? load(t->bias + v * LANES) : splat(0);
-    run_tile(sum, vectors, depthwise, source, from, panel, r);
-    store_tile(sum, vectors, t);
 }
 
 typedef void tile_kernel(const float *source, const int *from, const float *panel, const runs *r,
@@ -232,11 +166,13 @@ static void list_pixels(gather *g)
 
 /* ---- work items ---------------------------------------------------------------------------- */
 
-static void run_group(const gather *g, int phase, int group, int pixels, const float *source,
-                      float *out)
+/* The panels of a group that are this split's. */
+static void run_group(const gather *g, int phase, int group, int split, int pixels,
+                      const float *source, float *out)
 {
     const gf_plan *plan = g->plan;
-    for (int first = 0; first < plan->outer; first += PANEL) {
+    int first = (split + group) % plan->splits * PANEL;
+    for (; first < plan->outer; first += plan->splits * PANEL) {
         size_t lane = (size_t)group * padded_outer(plan) + first;
         int lanes = plan->outer - first < PANEL ? plan->outer - first : PANEL;
         size_t channel = plan->depthwise ? (size_t)first : (size_t)group * plan->inner;
@@ -246,7 +182,7 @@ static void run_group(const gather *g, int phase, int group, int pixels, const f
     }
 }
 
-static void run_item(const gather *g, int item)
+static void run_item(const gather *g, int item, int split)
 {
     const gf_plan *plan = g->plan;
     int first = item * plan->images;
@@ -261,7 +197,7 @@ static void run_item(const gather *g, int item)
     for (int phase = 0; phase < plan->phase_count; phase++) {
         int pixels = images * plan->phases[phase].rows * plan->phases[phase].columns;
         for (int group = 0; group < plan->groups; group++)
-            run_group(g, phase, group, pixels, source, out);
+            run_group(g, phase, group, split, pixels, source, out);
     }
 }
 
@@ -315,5 +251,6 @@ void GF_FAST(gather)(float *out, const float *source, const float *weight, const
         g.bias = packed_bias;
     }
 #pragma omp parallel for schedule(dynamic)
-    for (int item = 0; item < plan->items; item++) run_item(&g, item);
+    for (int i = 0; i < plan->items * plan->splits; i++)
+        run_item(&g, i / plan->splits, i % plan->splits);
 }

@@ -16,12 +16,23 @@ static bool is_planned(const gf_conv_shape *shape)
     return shape->stride <= GF_PLAN_STRIDE_MAX;
 }
 
+enum { WINOGRAD_CHANNELS = 32 }; /* with 16 the transforms cost what the products save */
+
+static bool suits_winograd(const gf_conv_shape *s)
+{
+    return s->kernel_height == 3 && s->kernel_width == 3 && s->stride == 1 && s->groups == 1 &&
+           s->channels % 16 == 0 && s->filters % 16 == 0 && s->out_height >= 4 && s->out_width >= 4;
+}
+
 void GF_FAST(conv_forward)(float *y, const float *x, const float *weight, const float *bias,
                            const gf_conv_shape *shape, gf_scratch *scratch)
 {
     gf_plan plan;
     gf_plan_forward(&plan, shape);
-    GF_FAST(gather)(y, x, weight, bias, &plan, false, scratch);
+    if (suits_winograd(shape))
+        GF_FAST(winograd)(y, x, weight, bias, &plan, false, scratch);
+    else
+        GF_FAST(gather)(y, x, weight, bias, &plan, false, scratch);
 }
 
 void GF_FAST(conv_backward_input)(float *d_x, const float *d_y, const float *weight,
@@ -33,7 +44,10 @@ void GF_FAST(conv_backward_input)(float *d_x, const float *d_y, const float *wei
     }
     gf_plan plan;
     gf_plan_backward_input(&plan, shape);
-    GF_FAST(gather)(d_x, d_y, weight, NULL, &plan, add, scratch);
+    if (suits_winograd(shape))
+        GF_FAST(winograd)(d_x, d_y, weight, NULL, &plan, add, scratch);
+    else
+        GF_FAST(gather)(d_x, d_y, weight, NULL, &plan, add, scratch);
 }
 
 void GF_FAST(conv_backward_weight)(float *d_weight, float *d_bias, const float *d_y, const float *x,

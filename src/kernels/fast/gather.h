@@ -8,6 +8,10 @@
 /* out [batch, out_height, out_width, out_channels]; bias may be NULL. */
 void GF_FAST(gather)(float *out, const float *source, const float *weight, const float *bias,
                      const gf_plan *plan, bool add, gf_scratch *scratch);
+/* The same for a 3x3 kernel at stride 1, one group, channels that are multiples of 16. */
+void GF_FAST(winograd)(float *out, const float *source, const float *weight, const float *bias,
+                       const gf_plan *plan, bool add, gf_scratch *scratch);
+
 /* A run of images that a weight gradient is summed over. Steps in floats. */
 typedef struct pixel_run {
     const float *d_y, *x; /* x padded, with room for whole vectors behind it */

@@ -52,7 +52,9 @@ typedef struct gf_plan_stage {
 } gf_plan_stage;
 typedef struct gf_plan_point {
     const char *label; /* "width 16, qat 4/4": short, only what varies */
-    gf_options *axes;  /* "stage.field = value" of what varies, in file order */
+    /* "stage.field = value" of what varies, in file order: "model.width", "prune#2.amount";
+     * "stages" is what stands in the branches taken ("-": nothing). */
+    gf_options *axes;
 } gf_plan_point;
 typedef struct gf_plan_trial {
     int point, seed_index;
@@ -98,5 +100,16 @@ char *gf_plan_stage_options(const gf_plan *plan, int stage, const char *numerics
  *   train width {16, 32} -+- (ends here)
  *                         +- prune filter-l1 {0.3, 0.5} - finetune   (with line characters) */
 gf_status gf_plan_tree_text(const gf_plan *plan, gf_text *out);
+
+/* How a plan with keys differs from stored results: stages that are new, stages that are gone, and
+ * the lines of the sweep that changed. All empty when the stages are the same. */
+typedef struct gf_plan_difference {
+    int added, gone; /* stages */
+    char *lines;     /* "- 14: lr = 0.1;\n+ 14: lr = 0.2;\n", at most 40; owned */
+} gf_plan_difference;
+gf_status gf_plan_compare(gf_plan_difference *difference, const gf_plan *plan,
+                          const char *const *stored_keys, int stored_count,
+                          const char *stored_text);
+void gf_plan_difference_release(gf_plan_difference *difference);
 
 #endif

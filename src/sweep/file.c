@@ -111,8 +111,18 @@ out:
     return status;
 }
 
+/* A group that the schema does not know must not be ignored. */
+static void check_known(sweep *load, const gf_schema *schema, const node *group)
+{
+    if (!schema && group->count > 0)
+        mistakes_add(&load->wrong, group->at, "%s: no such key", group->name);
+}
+
 static void check_groups(sweep *load)
 {
+    check_known(load, load->schema->data, load->main.data);
+    check_known(load, load->schema->model, load->main.model);
+    check_known(load, load->schema->resources, load->resources);
     if (load->schema->data) check_group(load, load->main.data, load->schema->data, "data");
     if (load->schema->model) check_group(load, load->main.model, load->schema->model, "model");
     if (load->main.stages) check_stages(load, load->main.stages);

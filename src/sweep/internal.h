@@ -8,8 +8,9 @@
 
 #include <gridfront/sweep.h>
 
-#define UNSET        UINT64_MAX
-#define LIMIT_TRIALS 1000000
+#define UNSET          UINT64_MAX
+#define LIMIT_TRIALS   1000000
+#define LIMIT_MISTAKES 500 /* more than anyone reads at once */
 
 /* ---- mistakes ---- */
 
@@ -252,8 +253,8 @@ gf_status stages_merge(sweep *load);
 gf_status labels_make(sweep *load);
 /* The name of a link's variant ("filter-l1"), or its kind when it has none. */
 const char *link_name(const stage_link *link, bool *is_variant);
-gf_status link_label(char **out, const sweep *load, const chain *links, int index,
-                     const uint64_t *point);
+gf_status link_label(char **out, const sweep *load, const chain_source *from, const chain *links,
+                     int index, const uint64_t *point);
 /* The next name of a list "big,small": characters consumed; *size 0: none left. */
 int teacher_names(const char *list, const char **name, size_t *size);
 

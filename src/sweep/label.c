@@ -173,8 +173,8 @@ static void append_group(gf_text *out, const sweep *load, const node *group, con
     append_named(out, load, &list, point, NULL);
 }
 
-gf_status link_label(char **out, const sweep *load, const chain *links, int index,
-                     const uint64_t *point)
+gf_status link_label(char **out, const sweep *load, const chain_source *from, const chain *links,
+                     int index, const uint64_t *point)
 {
     gf_status status = GF_OK;
     gf_text text = { 0 }, values = { 0 };
@@ -183,8 +183,8 @@ gf_status link_label(char **out, const sweep *load, const chain *links, int inde
     bool is_variant;
     gf_text_append(&text, "%s", link_name(link, &is_variant));
     if (index == 0) {
-        append_group(&values, load, load->main.data, point);
-        append_group(&values, load, load->main.model, point);
+        append_group(&values, load, from->data, point);
+        append_group(&values, load, from->model, point);
     }
     find_active(&list, link->body, point);
     drop_selector(&list, link);

@@ -56,7 +56,7 @@ static gf_status reserve_one(merger *work)
 
 /* Index of the stage: the one that is there, or a new one. */
 static gf_status merge_stage(merger *work, const gf_plan_stage *wanted, const stage_core *core,
-                             const chain *links, int index, int *out)
+                             const chain_source *from, const chain *links, int index, int *out)
 {
     gf_status status = GF_OK;
     uint64_t hash = stage_hash(wanted, core);
@@ -65,7 +65,7 @@ static gf_status merge_stage(merger *work, const gf_plan_stage *wanted, const st
     while ((*out = table_next(&work->index, hash, &cursor)) >= 0)
         if (same_stage(&work->stages[*out], &work->cores[*out], wanted, core)) return GF_OK;
     GF_TRY(reserve_one(work));
-    GF_TRY(link_label(&label, work->load, links, index, work->point));
+    GF_TRY(link_label(&label, work->load, from, links, index, work->point));
     gf_plan_stage *made = &work->stages[work->count];
     *made = *wanted;
     work->cores[work->count] = *core;
@@ -153,7 +153,7 @@ static gf_status merge_chain(merger *work, const chain_source *from, uint64_t se
                             .model = links.model->core,
                             .own = link->options->core };
         GF_TRY(merge_teachers(work, &wanted, &links, stages, i));
-        GF_TRY(merge_stage(work, &wanted, &core, &links, i, &stages[i]));
+        GF_TRY(merge_stage(work, &wanted, &core, from, &links, i, &stages[i]));
         load->plan->unshared_stages++;
         if (work->stages[stages[i]].epochs > 0)
             load->plan->unshared_epochs += work->stages[stages[i]].epochs;

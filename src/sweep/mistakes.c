@@ -28,6 +28,7 @@ static bool reserve_one(mistakes *list)
 void mistakes_add(mistakes *list, place at, const char *format, ...)
 {
     gf_text text = { 0 };
+    if (list->count >= LIMIT_MISTAKES) return;
     va_list arguments;
     va_start(arguments, format);
     gf_text_append_v(&text, format, arguments);
@@ -62,6 +63,9 @@ gf_status mistakes_report(mistakes *list, char **text)
         if (one->at.line > 0) gf_text_append(&lines, ":%d", one->at.line);
         gf_text_append(&lines, ": %s\n", one->text);
     }
+    if (list->count >= LIMIT_MISTAKES)
+        gf_text_append(&lines, "%s: and perhaps more; these are the first %d\n",
+                       list->items[0].at.file, LIMIT_MISTAKES);
     char *taken = gf_text_take(&lines);
     if (!taken) return gf_fail(GF_NOMEM, "out of memory");
     *text = taken;

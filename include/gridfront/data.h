@@ -32,6 +32,7 @@ void gf_data_shape(const gf_data *data, int *height, int *width, int *channels);
 gf_status gf_data_find(char *out, size_t size, const gf_data_options *options);
 /* Number of training images without reading them all (for plan): from options and dataset. */
 int gf_data_train_count(const gf_data_options *options);
+int gf_data_validation_count(const gf_data_options *options);
 
 /* An augmentation works on one image of floats in [0, 255], [height, width, channels]. */
 typedef struct gf_augment_call {

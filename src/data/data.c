@@ -1,0 +1,109 @@
+/* Opening a data set and splitting it. The split is a permutation fixed by the data seed alone. */
+#include "data.h"
+
+#include <stdlib.h>
+
+static const gf_field fields[] = {
+    GF_FIELD_WORD(gf_data_options, dataset, "cifar10", "cifar10|sample",
+                  "all of CIFAR-10, or the embedded 5,000 + 1,000 images of it"),
+    GF_FIELD(gf_data_options, path, "auto", NULL, "",
+             "folder of the binary files; auto: $GRIDFRONT_DATA, the user's cache, ./data"),
+    GF_FIELD(gf_data_options, validation, "-1", "[-1, 49999]", "images",
+             "taken out of the training images; -1: 10 %"),
+    GF_FIELD(gf_data_options, images, "0", "[0, 50000]", "images",
+             "use only the first so many for training and validation; 0: all"),
+    GF_FIELD(gf_data_options, seed, "0", "[0, 9223372036854775807]", "", "of the split"),
+    GF_FIELD_END,
+};
+const gf_schema gf_data_schema = {
+    .name = "data",
+    .summary = "the images and how they are split",
+    .fields = fields,
+};
+
+static int image_count(const gf_data_options *options, int there)
+{
+    return options->images > 0 && options->images < there ? options->images : there;
+}
+
+static int validation_count(const gf_data_options *options, int images)
+{
+    return options->validation >= 0 ? options->validation : images / 10;
+}
+
+int gf_data_train_count(const gf_data_options *options)
+{
+    int there = options->dataset == GF_DATASET_SAMPLE ? GF_SAMPLE_TRAIN : GF_CIFAR_TRAIN;
+    int images = image_count(options, there);
+    return images - validation_count(options, images);
+}
+
+int gf_data_validation_count(const gf_data_options *options)
+{
+    int there = options->dataset == GF_DATASET_SAMPLE ? GF_SAMPLE_TRAIN : GF_CIFAR_TRAIN;
+    return validation_count(options, image_count(options, there));
+}
+
+static gf_status make_split(gf_data *data, const gf_data_options *options)
+{
+    gf_status status = GF_OK;
+    const gf_random random = { .seed = (uint64_t)options->seed, .purpose = GF_PURPOSE_SPLIT };
+    int images = image_count(options, data->train.count);
+    data->validation_count = validation_count(options, images);
+    data->train_count = images - data->validation_count;
+    if (data->train_count < 1)
+        return gf_fail(GF_INVALID,
+                       "data.validation = %d leaves nothing of %d images to train on; allowed 0 to "
+                       "%d",
+                       data->validation_count, images, images - 1);
+    GF_TRY_ALLOC(data->order = gf_alloc((size_t)images, sizeof *data->order));
+    gf_random_permutation(&random, 0, data->order, images);
+out:
+    return status;
+}
+
+gf_status gf_data_open(gf_data **data, const gf_data_options *options)
+{
+    gf_status status;
+    char path[1024];
+    gf_data *made = calloc(1, sizeof *made);
+    GF_TRY_ALLOC(made);
+    GF_TRY(gf_data_find(path, sizeof path, options));
+    GF_TRY((options->dataset == GF_DATASET_SAMPLE ? gf_sample_load : gf_cifar_load)(
+        &made->train, &made->test, path));
+    GF_TRY(make_split(made, options));
+    *data = made;
+    made = NULL;
+out:
+    gf_data_close(made);
+    return status;
+}
+
+void gf_data_close(gf_data *data)
+{
+    if (!data) return;
+    gf_images_release(&data->train);
+    gf_images_release(&data->test);
+    free(data->order);
+    free(data);
+}
+
+int gf_data_count(const gf_data *data, gf_split split)
+{
+    return split == GF_TRAIN        ? data->train_count
+           : split == GF_VALIDATION ? data->validation_count
+                                    : data->test.count;
+}
+
+int gf_data_classes(const gf_data *data)
+{
+    (void)data;
+    return GF_CLASSES;
+}
+
+void gf_data_shape(const gf_data *data, int *height, int *width, int *channels)
+{
+    (void)data;
+    *height = *width = GF_IMAGE_SIDE;
+    *channels = GF_IMAGE_CHANNELS;
+}

@@ -1,0 +1,59 @@
+/* The state of one training, and the parts that its loop is made of. */
+#ifndef GRIDFRONT_NN_TRAIN_TRAINER_H
+#define GRIDFRONT_NN_TRAIN_TRAINER_H
+
+#include <gridfront/nn.h>
+
+typedef struct gf_schedule {
+    const gf_schedule_kind *kind;
+    void *options; /* owned */
+    double base, warmup, horizon;
+} gf_schedule;
+gf_status gf_schedule_init(gf_schedule *schedule, const gf_train_job *job,
+                           const gf_train_options *options);
+void gf_schedule_release(gf_schedule *schedule);
+/* Learning rate of step `step` of `steps` in `epoch` (all from 0). */
+double gf_schedule_rate(const gf_schedule *schedule, int epoch, int step, int steps);
+
+/* Sums over the steps of the running epoch. */
+typedef struct gf_train_sums {
+    double loss, seconds;
+    int64_t correct, images;
+} gf_train_sums;
+
+typedef struct gf_trainer {
+    const gf_train_job *job;
+    gf_train_options options;
+    gf_schedule schedule;
+    gf_augment_chain *chain;
+    gf_run *run;
+    gf_run **teachers; /* [job->teacher_count] */
+    void **terms;      /* [job->term_count]: states of loss terms */
+    double label_weight;
+
+    gf_real **velocity, **average; /* [params], NULL where not trained or not averaged */
+    int param_count;
+    int *positions; /* [train images]: this epoch's order */
+    int *labels;
+    gf_real *target, *losses; /* [batch, classes], [batch] */
+    int classes, images, steps;
+
+    int epoch, step; /* next to be done, from 0 */
+    int64_t updates; /* steps done since the beginning */
+    gf_train_sums sums;
+} gf_trainer;
+
+gf_status gf_train_options_read(gf_train_options *options, const gf_train_job *job);
+gf_status gf_trainer_init(gf_trainer *trainer, const gf_train_job *job);
+void gf_trainer_release(gf_trainer *trainer);
+/* step.c: one batch forward, backward, update. DIVERGED. */
+gf_status gf_trainer_step(gf_trainer *trainer, double rate);
+/* Averages in place of the weights; called twice it restores them. Nothing without ema. */
+void gf_trainer_swap_average(gf_trainer *trainer);
+/* state.c: everything that a resumed training needs, to the last bit. */
+gf_status gf_trainer_save(const gf_trainer *trainer, gf_artifact *state);
+gf_status gf_trainer_restore(gf_trainer *trainer, const gf_artifact *state);
+/* Puts the network of a saved state into job->net; before the trainer is made. */
+gf_status gf_train_restore_net(gf_net *net, const gf_artifact *state);
+
+#endif

@@ -47,7 +47,8 @@ extern const gf_schema gf_model_schema; /* the `model` group: `arch` and the fie
  * `quantize`, `distill`, ...); NULL-terminated, owned by the arena. */
 gf_status gf_stage_schemas(const gf_schema *const **schemas, gf_arena *arena);
 int gf_stage_epochs(const char *kind, const gf_options *options); /* 0: does not train */
-/* Rules between stages: INVALID with a reason; *at is the stage that it is about. */
+/* Rules between stages: INVALID with a reason; *at is the stage that it is about, -1: the model.
+ * model NULL: it was looked at before (building one takes milliseconds). */
 gf_status gf_stage_check_chain(const gf_options *model, const char *const *kinds,
                                const gf_options *const *options, int count, bool has_parent,
                                int *at);

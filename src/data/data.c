@@ -6,7 +6,7 @@
 static const gf_field fields[] = {
     GF_FIELD_WORD(gf_data_options, dataset, "cifar10", "cifar10|sample",
                   "all of CIFAR-10, or the embedded 5,000 + 1,000 images of it"),
-    GF_FIELD(gf_data_options, path, "auto", NULL, "",
+    GF_FIELD(gf_data_options, path, "auto", NULL, "path",
              "folder of the binary files; auto: $GRIDFRONT_DATA, the user's cache, ./data"),
     GF_FIELD(gf_data_options, validation, "-1", "[-1, 49999]", "images",
              "taken out of the training images; -1: 10 %"),

@@ -37,8 +37,8 @@ gf_status gf_stage_check_chain(const gf_options *model, const char *const *kinds
 {
     gf_status status;
     unsigned facts = has_parent ? GF_FACT_TRAINED : 0;
-    *at = 0;
-    GF_TRY(check_model(model));
+    *at = -1;
+    if (model) GF_TRY(check_model(model));
     for (int i = 0; i < count; i++) {
         *at = i;
         GF_TRY(follow(kinds[i], options[i], &facts));

@@ -25,7 +25,8 @@ typedef struct gf_sweep_schema {
     const gf_schema *const *stages; /* NULL-terminated */
     const char *const *metrics;     /* legal names in objectives; NULL-terminated */
     const bool *metric_maximize;    /* default goal of each */
-    /* May this chain stand? INVALID with a reason, and *at the index of the stage it is about. */
+    /* May this chain stand? INVALID with a reason, and *at the index of the stage it is about, -1:
+     * the model. model is NULL where the same model was looked at in an earlier chain. */
     gf_status (*check_chain)(const gf_options *data, const gf_options *model,
                              const gf_stage_view *stages, int count, bool has_parent, int *at);
     /* Does this stage train (advances the ordinal), and for how many epochs? */

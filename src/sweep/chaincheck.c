@@ -32,21 +32,43 @@ static void check_link_teachers(sweep *load, const chain *links, int index)
     }
 }
 
-static gf_status ask_schema(sweep *load, const chain *links)
+/* Looking at a model may mean building it: the schema is asked once for each. */
+static gf_status is_new_model(table *seen, const resolved *model, bool *fresh)
+{
+    size_t cursor = 0;
+    uint64_t hash = table_hash(&model, sizeof model);
+    *fresh = table_next(seen, hash, &cursor) < 0;
+    return *fresh ? table_add(seen, hash, 0) : GF_OK;
+}
+
+/* A reason may name its stage or not; at < 0: it is about the model. */
+static void report_reason(sweep *load, const chain_source *from, const chain *links, int at)
+{
+    const char *reason = gf_error_message();
+    const stage_link *link = &links->links[at < 0 || at >= links->count ? 0 : at];
+    const char *name = at < 0 ? "model" : link->schema->name;
+    size_t size = strlen(name);
+    bool named = strncmp(reason, name, size) == 0 && (reason[size] == ':' || reason[size] == '.');
+    mistakes_add(&load->wrong, at < 0 ? from->model->at : link->body->at, "%s%s%s",
+                 named ? "" : name, named ? "" : ": ", reason);
+}
+
+static gf_status ask_schema(sweep *load, const chain_source *from, const chain *links,
+                            table *models)
 {
     gf_status status = GF_OK;
     int at = 0;
+    bool fresh = false;
     gf_stage_view *views = malloc((size_t)links->count * sizeof *views);
     GF_TRY_ALLOC(views);
+    GF_TRY(is_new_model(models, links->model, &fresh));
     for (int i = 0; i < links->count; i++)
         views[i] = (gf_stage_view){ .kind = links->links[i].schema->name,
                                     .options = links->links[i].options->options };
-    status = load->schema->check_chain(links->data->options, links->model->options, views,
-                                       links->count, false, &at);
+    status = load->schema->check_chain(links->data->options, fresh ? links->model->options : NULL,
+                                       views, links->count, false, &at);
     if (status == GF_OK || status == GF_NOMEM) goto out;
-    at = at < 0 || at >= links->count ? 0 : at;
-    const stage_link *link = &links->links[at];
-    mistakes_add(&load->wrong, link->body->at, "%s: %s", link->schema->name, gf_error_message());
+    report_reason(load, from, links, at);
     status = GF_OK;
 out:
     free(views);
@@ -54,7 +76,7 @@ out:
 }
 
 static gf_status check_source(sweep *load, const chain_source *from, const uint64_t *point,
-                              chain *links)
+                              chain *links, table *models)
 {
     gf_status status = GF_OK;
     GF_TRY(resolve_chain(load, links, from, point));
@@ -63,7 +85,7 @@ static gf_status check_source(sweep *load, const chain_source *from, const uint6
         return GF_OK;
     }
     for (int i = 0; i < links->count; i++) check_link_teachers(load, links, i);
-    if (load->schema->check_chain) GF_TRY(ask_schema(load, links));
+    if (load->schema->check_chain) GF_TRY(ask_schema(load, from, links, models));
 out:
     return status;
 }
@@ -72,12 +94,14 @@ gf_status chains_check(sweep *load)
 {
     gf_status status = GF_OK;
     chain links = { 0 };
+    table models = { 0 };
     for (int i = 0; i < load->point_count; i++) {
-        GF_TRY(check_source(load, &load->main, load->points[i], &links));
+        GF_TRY(check_source(load, &load->main, load->points[i], &links, &models));
         for (int k = 0; k < load->teacher_count; k++)
-            GF_TRY(check_source(load, &load->teachers[k], load->points[i], &links));
+            GF_TRY(check_source(load, &load->teachers[k], load->points[i], &links, &models));
     }
 out:
     chain_release(&links);
+    table_release(&models);
     return status;
 }

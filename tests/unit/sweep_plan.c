@@ -380,3 +380,56 @@ TEST("sweep: tree", "subtrees that look alike are drawn once")
     gf_text_release(&tree);
     gf_plan_destroy(plan);
 }
+
+static int models_seen; /* by the checker below */
+
+/* Refuses width 13, and a finetune right behind another. */
+static gf_status strict_check(const gf_options *data, const gf_options *model,
+                              const gf_stage_view *stages, int count, bool has_parent, int *at)
+{
+    (void)data, (void)has_parent;
+    *at = -1;
+    models_seen += model != NULL;
+    if (model && strcmp(gf_options_get(model, "width"), "13") == 0)
+        return gf_fail(GF_INVALID, "width 13 brings bad luck");
+    for (int i = 1; i < count; i++) {
+        *at = i;
+        if (strcmp(stages[i].kind, "finetune") == 0 && strcmp(stages[i - 1].kind, "finetune") == 0)
+            return gf_fail(GF_INVALID, "finetune: follows another finetune");
+    }
+    return GF_OK;
+}
+
+TEST("sweep: chains", "each model is looked at once, and a reason stands at what it is about")
+{
+    gf_sweep_schema strict = fake_schema;
+    gf_plan *plan = NULL;
+    char *mistakes = NULL;
+    strict.check_chain = strict_check;
+    models_seen = 0;
+    const char *path = sweep_file(
+        test_folder(), "case.cfg",
+        HEAD "model : { width = { grid = [12, 13, 14]; }; };\n"
+             "stages = ( { train : { lr = { grid = [0.1, 0.2, 0.3]; }; }; }, { finetune : { }; },\n"
+             "  { finetune : { }; } );\n");
+    EXPECT_STATUS(gf_plan_load(&plan, &mistakes, path, NULL, 0, &strict), GF_INVALID);
+    EXPECT_EQ(models_seen, 3);
+    EXPECT_CONTAINS(mistakes, "case.cfg:2: model: width 13 brings bad luck\n");
+    EXPECT_CONTAINS(mistakes, "case.cfg:4: finetune: follows another finetune\n");
+    free(mistakes);
+}
+
+TEST("sweep: settings", "a stage is found by its number, by kind#n, by id and by place")
+{
+    const char *const settings[] = { "finetune#2.epochs=2", "last.epochs=3",
+                                     "stages.0.train.batch=64", "stages.1.finetune.lr=0.5" };
+    gf_plan *plan = load_text(HEAD "stages = ( { train : { }; }, { finetune : { }; }, { finetune : "
+                                   "{ }; }, { id = \"last\"; finetune : { }; } );\n",
+                              settings, (int)GF_COUNT(settings));
+    REQUIRE(plan && plan->stage_count == 4);
+    EXPECT_TEXT(gf_options_get(plan->stages[0].options, "batch"), "64");
+    EXPECT_TEXT(gf_options_get(plan->stages[1].options, "lr"), "0.5");
+    EXPECT_TEXT(gf_options_get(plan->stages[2].options, "epochs"), "2");
+    EXPECT_TEXT(gf_options_get(plan->stages[3].options, "epochs"), "3");
+    gf_plan_destroy(plan);
+}

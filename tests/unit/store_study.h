@@ -61,12 +61,12 @@ static inline gf_study_plan small_plan(void)
                             .store = "../stages" };
 }
 
-/* test_folder()/name; four at a time. */
+/* test_folder()/name; eight at a time. */
 static inline const char *path_of(const char *name)
 {
-    static char paths[4][PATH_MAX];
+    static char paths[8][PATH_MAX];
     static int next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % 8];
     snprintf(path, PATH_MAX, "%s/%s", test_folder(), name);
     return path;
 }

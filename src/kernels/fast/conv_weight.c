@@ -22,8 +22,6 @@ typedef struct weight_job {
     int parts; /* of the filters of a group, for the sake of threads only */
 } weight_job;
 
-#define EACH _Pragma("GCC unroll 16") for
-
 GF_INLINE void load_block(vec sum[WEIGHT_FILTERS][WEIGHT_VECTORS], const float *to, size_t filter,
                           const int filters, const int vectors, int lanes)
 {
@@ -99,8 +97,7 @@ static void filters_single(float *to, size_t filter, const pixel_run *run, int v
         block(to, filter, run, 1, 1, lanes);
 }
 
-/* `length` contiguous values of x for `filters` filters, in register blocks. */
-static void run_length(float *to, size_t filter, pixel_run run, int filters, int length)
+void GF_FAST(outer_products)(float *to, size_t filter, pixel_run run, int filters, int length)
 {
     for (int done = 0; done < length;) {
         int left = (length - done + LANES - 1) / LANES;
@@ -132,7 +129,7 @@ static void run_filters(float *partial, const weight_job *job, pixel_run run, in
     for (int ky = 0; ky < s->kernel_height; ky++) {
         for (int kx = 0; kx < columns; kx++, to += length) {
             run.x = corner + ky * run.x_row / s->stride + (size_t)kx * s->channels;
-            run_length(to, plan->weight_out, run, count, length);
+            GF_FAST(outer_products)(to, plan->weight_out, run, count, length);
         }
     }
 }

@@ -28,6 +28,9 @@ typedef float vec_memory __attribute__((vector_size(LANES * sizeof(float)), alig
 
 #define GF_INLINE static inline __attribute__((always_inline))
 
+/* A loop of constant length over registers: it must disappear. */
+#define EACH _Pragma("GCC unroll 36") for
+
 GF_INLINE vec load(const float *from)
 {
     return *(const vec_memory *)from;

@@ -19,10 +19,15 @@ typedef struct pixel_run {
     size_t x_image, x_row, x_pixel, d_pixel;
 } pixel_run;
 
+/* to[f * filter + i] += sum over pixels of d_y[f] * x[i], i < length. */
+void GF_FAST(outer_products)(float *to, size_t filter, pixel_run run, int filters, int length);
 /* Depthwise: partial[c][tap] += sum over the run's pixels of d_y[c] * x[tap][c]. x_line: from one
  * row of the padded image to the next. */
 void GF_FAST(depthwise_gradient)(float *partial, const pixel_run *run, const gf_conv_shape *shape,
                                  size_t x_line);
+/* The same shapes as winograd. */
+void GF_FAST(winograd_weight)(float *d_weight, const float *d_y, const float *x,
+                              const gf_conv_shape *shape, gf_scratch *scratch);
 void GF_FAST(weight_gradient)(float *d_weight, float *d_bias, const float *d_y, const float *x,
                               const gf_conv_shape *shape, gf_scratch *scratch);
 

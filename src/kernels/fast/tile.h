@@ -11,8 +11,6 @@ typedef struct runs {
     size_t row_step, column_step;
 } runs;
 
-#define EACH _Pragma("GCC unroll 16") for
-
 GF_INLINE void run_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const bool depthwise,
                         const float *source, const int *from, const float *panel, const runs *r)
 {

@@ -6,47 +6,29 @@
  * no bit. Leaves out: groups, and channels that do not fill vectors (conv.c asks first). */
 #include "gather.h"
 #include "tile.h"
+#include "winograd.h"
 
 #include <omp.h>
 #include <string.h>
 
 enum {
-    PATCH = 6,
-    POINTS = PATCH * PATCH,
-    OUT = 4,
     BLOCK_FLOATS = 1 << 18, /* both transformed sides of a block together: half of a 2 MB L2 */
-    BLOCKS_MIN = 8,
-    SKEW = 16 /* floats between the 36 planes, so that they do not fall into the same cache sets */
+    BLOCKS_MIN = 8
 };
 
 typedef struct winograd {
     const gf_plan *plan;
-    int tiles_y, tiles_x, tiles; /* of an image, of the batch */
-    int block, blocks;           /* tiles in a block (a multiple of TILE) */
-    float *weights;              /* [POINTS][panel][source channel][lane] */
-    float *zeros;                /* one pixel of the padding */
-    const float *bias;           /* NULL: none */
-    float *buffers;              /* per thread: transformed source, then products */
-    size_t buffer_size, source_plane, product_plane;
-    const float *source;
+    tiling grid;
+    int block, blocks; /* tiles in a block (a multiple of TILE) */
+    float *weights;    /* [POINTS][panel][source channel][lane] */
+    const float *bias; /* NULL: none */
+    float *buffers;    /* per thread: transformed source, then products */
+    size_t buffer_size, product_plane;
     float *out;
     bool add;
 } winograd;
 
 /* ---- transforms, one axis at a time: 6 values `step` apart ---- */
-
-GF_INLINE void source_axis(vec *d, const int step)
-{
-    vec d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
-    vec d5 = d[5 * step];
-    vec even = d4 - 4 * d2, odd = d3 - 4 * d1, even2 = d4 - d2, odd2 = 2 * (d3 - d1);
-    d[0] = 4 * d0 - 5 * d2 + d4;
-    d[step] = even + odd;
-    d[2 * step] = even - odd;
-    d[3 * step] = even2 + odd2;
-    d[4 * step] = even2 - odd2;
-    d[5 * step] = 4 * d1 - 5 * d3 + d5;
-}
 
 GF_INLINE void output_axis(vec *m, const int step)
 {
@@ -114,51 +96,10 @@ static void transform_weights(const winograd *w, const float *weight)
 
 /* ---- one block of tiles ---- */
 
-typedef struct place {
-    int image, row, column; /* of the tile's first output pixel */
-} place;
-
-static place place_of(const winograd *w, int tile)
-{
-    int per_image = w->tiles_y * w->tiles_x;
-    return (place){ tile / per_image, tile % per_image / w->tiles_x * OUT,
-                    tile % w->tiles_x * OUT };
-}
-
-/* Where the 36 pixels of a tile's patch stand; the padding is one pixel of zeros. */
-static void find_patch(const float *pixel[POINTS], const winograd *w, place at)
-{
-    const gf_plan *plan = w->plan;
-    const float *image = w->source + at.image * gf_plan_source_size(plan);
-    int top = at.row + plan->phases[0].source_row - plan->pad_top;
-    int left = at.column + plan->phases[0].source_column - plan->pad_left;
-    for (int y = 0; y < PATCH; y++) {
-        for (int x = 0; x < PATCH; x++) {
-            int row = top + y, column = left + x;
-            bool inside = row >= 0 && row < plan->height && column >= 0 && column < plan->width;
-            pixel[y * PATCH + x] =
-                inside ? image + ((size_t)row * plan->width + column) * plan->channels : w->zeros;
-        }
-    }
-}
-
-static void transform_source(float *to, const winograd *w, int tile)
-{
-    const float *pixel[POINTS];
-    find_patch(pixel, w, place_of(w, tile));
-    for (int c = 0; c < w->plan->inner; c += LANES) {
-        vec d[POINTS];
-        EACH(int i = 0; i < POINTS; i++) d[i] = load(pixel[i] + c);
-        EACH(int x = 0; x < PATCH; x++) source_axis(d + x, PATCH);
-        EACH(int y = 0; y < PATCH; y++) source_axis(d + y * PATCH, 1);
-        EACH(int i = 0; i < POINTS; i++) store(to + i * w->source_plane + c, d[i]);
-    }
-}
-
 static void transform_product(const float *from, const winograd *w, int tile)
 {
     const gf_plan *plan = w->plan;
-    place at = place_of(w, tile);
+    place at = place_of(&w->grid, tile);
     int rows = plan->out_height - at.row < OUT ? plan->out_height - at.row : OUT;
     int columns = plan->out_width - at.column < OUT ? plan->out_width - at.column : OUT;
     size_t line = (size_t)plan->out_width * plan->outer;
@@ -210,8 +151,8 @@ static void multiply(float *products, const float *sources, const winograd *w, i
                 target where = {
                     products + p * w->product_plane + first, to, TILE, lanes, NULL, false
                 };
-                (lanes > LANES ? multiply_wide : multiply_narrow)(sources + p * w->source_plane,
-                                                                  from, panel, &r, &where);
+                (lanes > LANES ? multiply_wide : multiply_narrow)(sources + p * w->grid.plane, from,
+                                                                  panel, &r, &where);
             }
         }
     }
@@ -220,11 +161,11 @@ static void multiply(float *products, const float *sources, const winograd *w, i
 static void run_block(const winograd *w, int block)
 {
     float *sources = w->buffers + (size_t)omp_get_thread_num() * w->buffer_size;
-    float *products = sources + POINTS * w->source_plane;
+    float *products = sources + POINTS * w->grid.plane;
     int first = block * w->block;
-    int tiles = w->tiles - first < w->block ? w->tiles - first : w->block;
+    int tiles = w->grid.tiles - first < w->block ? w->grid.tiles - first : w->block;
     for (int t = 0; t < tiles; t++)
-        transform_source(sources + (size_t)t * w->plan->inner, w, first + t);
+        transform_source(sources + (size_t)t * w->plan->inner, &w->grid, first + t);
     /* The last register tile may run over stale sources; nobody reads what comes of them. */
     multiply(products, sources, w, tiles);
     for (int t = 0; t < tiles; t++)
@@ -241,17 +182,14 @@ static int least(int a, int b)
 static void choose_blocks(winograd *w)
 {
     const gf_plan *plan = w->plan;
-    w->tiles_y = (plan->out_height + OUT - 1) / OUT;
-    w->tiles_x = (plan->out_width + OUT - 1) / OUT;
-    w->tiles = plan->batch * w->tiles_y * w->tiles_x;
     int fit = BLOCK_FLOATS / (POINTS * (plan->inner + plan->outer));
-    int share = (w->tiles + BLOCKS_MIN - 1) / BLOCKS_MIN;
+    int share = (w->grid.tiles + BLOCKS_MIN - 1) / BLOCKS_MIN;
     int wanted = least(fit > 2 * TILE ? fit : 2 * TILE, share);
     w->block = (wanted + TILE - 1) / TILE * TILE;
-    w->blocks = (w->tiles + w->block - 1) / w->block;
-    w->source_plane = (size_t)w->block * plan->inner + SKEW;
+    w->blocks = (w->grid.tiles + w->block - 1) / w->block;
+    w->grid.plane = (size_t)w->block * plan->inner + SKEW;
     w->product_plane = (size_t)w->block * plan->outer + SKEW;
-    w->buffer_size = POINTS * (w->source_plane + w->product_plane);
+    w->buffer_size = POINTS * (w->grid.plane + w->product_plane);
 }
 
 static bool allot(winograd *w, gf_scratch *scratch)
@@ -261,16 +199,18 @@ static bool allot(winograd *w, gf_scratch *scratch)
     size_t floats = weights + plan->inner + w->buffer_size * threads;
     w->weights = gf_scratch_get(scratch, floats * sizeof(float));
     if (!w->weights) return false;
-    w->zeros = w->weights + weights;
-    w->buffers = w->zeros + plan->inner;
-    memset(w->zeros, 0, plan->inner * sizeof(float));
+    float *zeros = w->weights + weights;
+    memset(zeros, 0, plan->inner * sizeof(float));
+    w->grid.zeros = zeros;
+    w->buffers = zeros + plan->inner;
     return true;
 }
 
 void GF_FAST(winograd)(float *out, const float *source, const float *weight, const float *bias,
                        const gf_plan *plan, bool add, gf_scratch *scratch)
 {
-    winograd w = { .plan = plan, .source = source, .out = out, .bias = bias, .add = add };
+    winograd w = { .plan = plan, .out = out, .bias = bias, .add = add };
+    w.grid = tiling_of(plan, source);
     choose_blocks(&w);
     if (!allot(&w, scratch)) {
         GF_FAST(poison)

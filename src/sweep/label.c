@@ -80,7 +80,11 @@ static void append_named(gf_text *out, const sweep *load, const active_axes *lis
         if (!joined) gf_text_append(out, "%s", out->size ? ", " : "");
         if (!joined && head && is_ambiguous(load, which)) gf_text_append(out, "%s ", head);
         short_name(name, sizeof name, which);
-        gf_text_append(out, joined ? "/" : "%s ", name);
+        /* A whole group that was chosen, like a model, is called by itself. */
+        if (joined)
+            gf_text_append(out, "/");
+        else if (strcmp(which->head, which->field) != 0)
+            gf_text_append(out, "%s ", name);
         append_value(out, which, point);
     }
 }
@@ -143,8 +147,11 @@ static void append_link(gf_text *out, const sweep *load, const stage_link *link,
         gf_text_append(out, "%s%s", out->size ? ", " : "", name);
         append_values(out, &list, point);
     } else if (varies && link->branch) {
-        gf_text_append(out, "%s%s", out->size ? ", " : "", name);
-        append_values(out, &list, point);
+        gf_text values = { 0 };
+        append_named(&values, load, &list, point, NULL);
+        gf_text_append(out, "%s%s %s", out->size ? ", " : "", name, values.data ? values.data : "");
+        out->failed |= values.failed;
+        gf_text_release(&values);
     } else if (varies) {
         append_named(out, load, &list, point, name);
     } else if (link->branch && alone) {

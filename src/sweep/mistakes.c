@@ -69,8 +69,8 @@ gf_status mistakes_report(mistakes *list, char **text)
     char *taken = gf_text_take(&lines);
     if (!taken) return gf_fail(GF_NOMEM, "out of memory");
     *text = taken;
-    return gf_fail(GF_INVALID, "%d mistake%s in %s", list->count, list->count == 1 ? "" : "s",
-                   list->items[0].at.file);
+    return gf_fail(GF_INVALID, "%d mistake%s in the sweep", list->count,
+                   list->count == 1 ? "" : "s");
 }
 
 void mistakes_release(mistakes *list)

@@ -82,24 +82,24 @@ out:
     return status;
 }
 
-static gf_status read_value(node *into, mistakes *wrong, gf_arena *arena, const char *value,
+/* *made stays NULL when it was reported. */
+static gf_status read_value(node **made, mistakes *wrong, gf_arena *arena, const char *value,
                             place at)
 {
     gf_status status = GF_OK;
-    node *made = NULL;
-    GF_TRY(parse_value(&made, arena, value, at));
-    if (!made && value[0] && strchr("[({\"", value[0])) {
-        mistakes_add(wrong, at, "the value is not one that a sweep file could hold");
+    GF_TRY(parse_value(made, arena, value, at));
+    if (*made) return GF_OK;
+    if (value[0] && strchr("[({\"", value[0])) {
+        mistakes_add(wrong, at, "the value is not one that a sweep file could hold%s",
+                     strchr(value, '[') ? "; an array [ ] is closed and holds one type" : "");
         return GF_OK;
     }
-    if (!made) {
-        GF_TRY_ALLOC(made = gf_arena_alloc(arena, sizeof *made));
-        made->kind = NODE_TEXT;
-        GF_TRY_ALLOC(made->text = gf_arena_strdup(arena, value));
-    }
-    made->name = into->name;
-    made->at = at;
-    *into = *made;
+    node *word = gf_arena_alloc(arena, sizeof *word);
+    GF_TRY_ALLOC(word);
+    word->kind = NODE_TEXT;
+    word->at = at;
+    GF_TRY_ALLOC(word->text = gf_arena_strdup(arena, value));
+    *made = word;
 out:
     return status;
 }
@@ -107,28 +107,30 @@ out:
 static gf_status apply_one(node *root, mistakes *wrong, gf_arena *arena, const char *setting)
 {
     gf_status status = GF_OK;
-    node *found = NULL;
-    char *key = NULL;
+    node *found = NULL, *made = NULL;
     gf_text shown = { 0 };
     place at = { 0 };
+    const char *sign = strchr(setting, '=');
     gf_text_append(&shown, "--set %s", setting);
     GF_TRY(gf_text_check(&shown));
     GF_TRY_ALLOC(at.file = gf_arena_strdup(arena, shown.data));
-    GF_TRY_ALLOC(key = gf_strdup(setting));
-    char *sign = strchr(key, '=');
-    if (!sign || sign == key) {
+    if (!sign || sign == setting) {
         mistakes_add(wrong, at, "is not KEY=VALUE");
         goto out;
     }
-    *sign = '\0';
-    const char *value = setting + (sign - key) + 1;
+    char *key = gf_arena_strdup(arena, setting);
+    GF_TRY_ALLOC(key);
+    key[sign - setting] = '\0';
+    GF_TRY(read_value(&made, wrong, arena, sign + 1, at));
+    if (!made) goto out;
     GF_TRY(walk(&found, root, arena, key, at));
-    if (found)
-        GF_TRY(read_value(found, wrong, arena, value, at));
-    else
+    if (!found) {
         mistakes_add(wrong, at, "the key leads to nothing in the file");
+        goto out;
+    }
+    made->name = found->name;
+    *found = *made;
 out:
-    free(key);
     gf_text_release(&shown);
     return status;
 }

@@ -80,11 +80,14 @@ typedef struct groups {
     int count, capacity;
 } groups;
 
-static gf_status find_group(groups *list, const char *head, const tree_shape *below, group **found)
+static gf_status find_group(groups *list, const char *head, const char *values,
+                            const tree_shape *below, group **found)
 {
     for (int i = 0; i < list->count; i++) {
         *found = &list->items[i];
-        if ((*found)->below == below && strcmp((*found)->head, head) == 0) return GF_OK;
+        if ((*found)->below == below && strcmp((*found)->head, head) == 0 &&
+            tree_values_alike((*found)->values.items[0], values))
+            return GF_OK;
     }
     if (list->count == list->capacity) {
         int capacity = list->capacity ? 2 * list->capacity : 8;
@@ -170,7 +173,7 @@ static gf_status find_shape(tree *work, int stage, const tree_shape **out)
         group *found;
         GF_TRY(find_shape(work, child, &below));
         GF_TRY(split_label(work, &work->plan->stages[child], &head, &values));
-        GF_TRY(find_group(&list, head, below, &found));
+        GF_TRY(find_group(&list, head, values, below, &found));
         GF_TRY(tree_values_add(&found->values, values));
     }
     tree_shape *made = gf_arena_alloc(work->arena, sizeof *made);

@@ -20,6 +20,8 @@ typedef struct tree_values {
     int count, capacity;
 } tree_values;
 gf_status tree_values_add(tree_values *list, const char *value);
+/* Do both name the same things, so that they may stand in one set? */
+bool tree_values_alike(const char *a, const char *b);
 /* " width {16, 32}, lr 0.1" when the values are all combinations of those; else a plain set. */
 void tree_values_append(gf_text *out, const tree_values *list);
 

@@ -56,6 +56,16 @@ static bool same_value(const part *a, const part *b)
     return a->value_size == b->value_size && memcmp(a->value, b->value, a->value_size) == 0;
 }
 
+bool tree_values_alike(const char *a, const char *b)
+{
+    part a_parts[PARTS], b_parts[PARTS];
+    int count = split(a_parts, a);
+    if (split(b_parts, b) != count) return false;
+    for (int i = 0; i < count; i++)
+        if (!same_name(&a_parts[i], &b_parts[i])) return false;
+    return true;
+}
+
 static void add_value(column *into, const part *one)
 {
     for (int i = 0; i < into->count; i++)

@@ -100,8 +100,8 @@ void GF_FAST(bn_statistics)(float *mean, float *variance, const float *x, int ba
     pattern p = pattern_of(channels);
     char *memory = gf_scratch_get(scratch, GF_SHARDS * shard_bytes(&p));
     if (!memory) {
-        GF_FAST(poison)(mean, channels);
-        GF_FAST(poison)(variance, channels);
+        poison(mean, channels);
+        poison(variance, channels);
         return;
     }
     double counts[GF_SHARDS];
@@ -250,9 +250,9 @@ static char *backward_memory(float **factor, const pattern *p, gf_scratch *scrat
 
 static void poison_all(float *d_x, float *d_gamma, float *d_beta, size_t rows, int channels)
 {
-    if (d_x) GF_FAST(poison)(d_x, rows * channels);
-    GF_FAST(poison)(d_gamma, channels);
-    GF_FAST(poison)(d_beta, channels);
+    if (d_x) poison(d_x, rows * channels);
+    poison(d_gamma, channels);
+    poison(d_beta, channels);
 }
 
 void GF_FAST(bn_backward)(float *d_x, float *d_gamma, float *d_beta, const float *d_y,

@@ -2,14 +2,6 @@
  * of a result are decided before the work starts. */
 #include "gather.h"
 
-#include <math.h>
-
-void GF_FAST(poison)(float *out, size_t count)
-{
-    gf_log(GF_ERROR, "kernels", "out of scratch memory: the result is set to NaN");
-    for (size_t i = 0; i < count; i++) out[i] = NAN;
-}
-
 /* The remainders of larger strides are more phases than a plan holds; nothing trains with them. */
 static bool is_planned(const gf_conv_shape *shape)
 {

@@ -239,8 +239,7 @@ void GF_FAST(gather)(float *out, const float *source, const float *weight, const
     gather g = { .plan = plan, .source = source, .out = out, .add = add };
     float *packed, *packed_bias;
     if (!allot(&g, &packed, &packed_bias, scratch)) {
-        GF_FAST(poison)
-        (out, (size_t)plan->batch * plan->out_height * plan->out_width * plan->out_channels);
+        poison(out, (size_t)plan->batch * plan->out_height * plan->out_width * plan->out_channels);
         return;
     }
     g.packed = packed;

@@ -235,8 +235,8 @@ void GF_FAST(weight_gradient)(float *d_weight, float *d_bias, const float *d_y, 
     if (job.parts > PARTS_MAX) job.parts = PARTS_MAX;
     if (job.plan.depthwise) job.parts = 1;
     if (!allot(&job, d_bias != NULL, scratch)) {
-        GF_FAST(poison)(d_weight, job.weights);
-        if (d_bias) GF_FAST(poison)(d_bias, shape->filters);
+        poison(d_weight, job.weights);
+        if (d_bias) poison(d_bias, shape->filters);
         return;
     }
 #pragma omp parallel for schedule(static)

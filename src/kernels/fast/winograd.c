@@ -213,8 +213,7 @@ void GF_FAST(winograd)(float *out, const float *source, const float *weight, con
     w.grid = tiling_of(plan, source);
     choose_blocks(&w);
     if (!allot(&w, scratch)) {
-        GF_FAST(poison)
-        (out, (size_t)plan->batch * plan->out_height * plan->out_width * plan->out_channels);
+        poison(out, (size_t)plan->batch * plan->out_height * plan->out_width * plan->out_channels);
         return;
     }
     transform_weights(&w, weight);

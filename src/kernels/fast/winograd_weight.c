@@ -149,7 +149,7 @@ void GF_FAST(winograd_weight)(float *d_weight, const float *d_y, const float *x,
     gf_plan_forward(&plan, shape);
     weight_job job = { .grid = tiling_of(&plan, x), .shape = shape, .d_y = d_y };
     if (!allot(&job, scratch)) {
-        GF_FAST(poison)(d_weight, (size_t)shape->filters * 9 * shape->channels);
+        poison(d_weight, (size_t)shape->filters * 9 * shape->channels);
         return;
     }
 #pragma omp parallel for schedule(dynamic)

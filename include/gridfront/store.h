@@ -145,6 +145,8 @@ gf_status gf_study_write_attempt(gf_study *study, int stage, const gf_stage_atte
 gf_status gf_study_write_epoch(gf_study *study, int stage, const gf_epoch_row *row, uint32_t fence);
 /* values[metric_count]; NaN: not measured. */
 gf_status gf_study_write_result(gf_study *study, int stage, const double *values, uint32_t fence);
+/* The highest fence in any row, 0: none. A run that resumes gives out fences above it. */
+gf_status gf_study_highest_fence(gf_study *study, uint32_t *fence);
 /* A log of a failed stage, its last 64 KB at most; kept as a file in DIR/logs/. */
 gf_status gf_study_write_log(gf_study *study, int stage, const char *log, size_t size);
 

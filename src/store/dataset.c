@@ -56,12 +56,20 @@ static void choose_chunk(hsize_t chunk[GF_TENSOR_RANK], const gf_h5_shape *shape
     }
 }
 
-static hid_t creation_list(const gf_h5_shape *shape)
+/* Large enough, and of numbers only where it shrinks by a quarter at least; tables of texts always
+ * do, as they are padded. */
+static bool compression_pays(const gf_h5_shape *shape, const void *data)
+{
+    if (!shape->rank || shape->count * shape->item < COMPRESS_FROM) return false;
+    return shape->item > 8 || gf_h5_entropy(data, shape->count, shape->item) < 0.75;
+}
+
+static hid_t creation_list(const gf_h5_shape *shape, const void *data)
 {
     hsize_t chunk[GF_TENSOR_RANK];
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(creation, 0);
-    if (shape->rank && shape->count * shape->item >= COMPRESS_FROM) {
+    if (compression_pays(shape, data)) {
         choose_chunk(chunk, shape);
         H5Pset_chunk(creation, shape->rank, chunk);
         H5Pset_shuffle(creation);
@@ -83,7 +91,7 @@ gf_status gf_h5_write(const gf_h5_file *file, hid_t parent, const char *name, hi
     gf_status status = GF_OK;
     hid_t space =
         shape->rank ? H5Screate_simple(shape->rank, shape->dims, NULL) : H5Screate(H5S_SCALAR);
-    hid_t creation = creation_list(shape);
+    hid_t creation = creation_list(shape, data);
     hid_t dataset = H5Dcreate2(parent, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     if (dataset < 0 ||
         (shape->count && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)) {

@@ -72,6 +72,8 @@ gf_status gf_h5_format_check(const gf_h5_file *file, const char *format, const c
 hid_t gf_h5_type(gf_dtype dtype);   /* borrowed */
 hid_t gf_h5_text_type(size_t size); /* NUL-padded UTF-8; the caller closes it */
 
+/* Entropy of the bytes, position by position, as a share of their size: [0, 1]. */
+double gf_h5_entropy(const void *data, size_t count, size_t item);
 gf_status gf_h5_write(const gf_h5_file *file, hid_t parent, const char *name, hid_t type,
                       const gf_h5_shape *shape, const void *data);
 /* Opens after every check above; the caller closes. The type is the file's own business. */

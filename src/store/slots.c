@@ -311,3 +311,47 @@ out:
     free(rows);
     return status;
 }
+
+/* ---- fences ---- */
+
+static void raise_fence(uint32_t *highest, const void *row, size_t size, int stage)
+{
+    gf_seal seal;
+    if (gf_row_check(&seal, row, size, stage) == GF_ROW_GOOD && seal.fence > *highest)
+        *highest = seal.fence;
+}
+
+/* Attempts and states carry every fence that was given out, but a row may have been torn: results
+ * and curves are asked as well. */
+static gf_status raise_by_stage(gf_study *study, int stage, uint32_t *highest)
+{
+    gf_status status;
+    gf_slot_page page;
+    gf_curve_row curve;
+    size_t size = gf_result_row_size(study->plan.metric_count);
+    char *results = malloc(2 * size);
+    GF_TRY_ALLOC(results);
+    GF_TRY(gf_slots_read_bytes(study, &page, sizeof page, state_at(study, stage)));
+    for (int i = 0; i < 2; i++) raise_fence(highest, &page.state[i], sizeof page.state[i], stage);
+    for (int i = 0; i < GF_ATTEMPTS_KEPT; i++)
+        raise_fence(highest, &page.attempts[i], sizeof page.attempts[i], stage);
+    GF_TRY(gf_slots_read_bytes(study, results, 2 * size, result_at(study, stage)));
+    for (size_t i = 0; i < 2; i++) raise_fence(highest, results + i * size, size, stage);
+    for (int epoch = 1; epoch <= study->plan.stages[stage].epochs; epoch++) {
+        GF_TRY(gf_slots_read_bytes(study, &curve, sizeof curve, epoch_at(study, stage, epoch)));
+        raise_fence(highest, &curve, sizeof curve, stage);
+    }
+out:
+    free(results);
+    return status;
+}
+
+gf_status gf_study_highest_fence(gf_study *study, uint32_t *fence)
+{
+    gf_status status = GF_OK;
+    uint32_t highest = 0;
+    for (int i = 0; i < study->plan.stage_count; i++) GF_TRY(raise_by_stage(study, i, &highest));
+    *fence = highest;
+out:
+    return status;
+}

@@ -137,6 +137,32 @@ TEST("store: artifact", "equal contents give equal files, also a second later")
     free(second);
 }
 
+static off_t size_of_weights(const char *path, int distinct)
+{
+    enum { COUNT = 1 << 18 };
+    gf_artifact artifact = { 0 };
+    gf_tensor *weights;
+    struct stat about = { 0 };
+    gf_random random = { .seed = 5, .purpose = GF_PURPOSE_TEST };
+    EXPECT_STATUS(
+        gf_tensors_add(&artifact.tensors, &weights, "w", GF_F32, 1, (int64_t[]){ COUNT }, NULL),
+        GF_OK);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t which = distinct ? gf_random_below(&random, i, 0, (uint32_t)distinct) : i;
+        ((float *)weights->data)[i] = (float)gf_random_normal(&random, which, 1);
+    }
+    EXPECT_STATUS(gf_artifact_save(path, &artifact), GF_OK);
+    EXPECT(stat(path, &about) == 0);
+    gf_artifact_release(&artifact);
+    return about.st_size;
+}
+
+TEST("store: artifact", "clustered weights are stored compressed, dense ones as they are")
+{
+    EXPECT(size_of_weights(path_of("clustered.h5"), 16) < (1 << 20) * 6 / 10);
+    EXPECT(size_of_weights(path_of("dense.h5"), 0) >= 1 << 20);
+}
+
 TEST("store: artifact", "the hash tells one changed bit, name, shape, fact or order")
 {
     gf_artifact artifact = { 0 };

@@ -224,6 +224,26 @@ TEST("store: slots", "a writer whose fence is old is told that its lease is lost
     gf_study_close(study);
 }
 
+TEST("store: slots", "the highest fence is found in whatever row it stands")
+{
+    uint32_t fence = 99;
+    gf_study *study = small_study(path_of("fences"));
+    REQUIRE(study != NULL);
+    REQUIRE_OK(gf_study_highest_fence(study, &fence));
+    EXPECT_EQ(fence, 0);
+    REQUIRE_OK(gf_study_write_state(study, 0, GF_STAGE_RUNNING, 3));
+    REQUIRE_OK(gf_study_write_attempt(study, 1, &(gf_stage_attempt){ .attempt = 2 }, 4));
+    REQUIRE_OK(gf_study_highest_fence(study, &fence));
+    EXPECT_EQ(fence, 4);
+    REQUIRE_OK(gf_study_write_result(study, 3, (double[METRICS]){ 1 }, 5));
+    REQUIRE_OK(gf_study_highest_fence(study, &fence));
+    EXPECT_EQ(fence, 5);
+    REQUIRE_OK(gf_study_write_epoch(study, 2, &(gf_epoch_row){ .epoch = 40 }, 6));
+    REQUIRE_OK(gf_study_highest_fence(study, &fence));
+    EXPECT_EQ(fence, 6);
+    gf_study_close(study);
+}
+
 TEST("store: slots", "writing never changes the size of the file, and needs write access")
 {
     struct stat before, after;

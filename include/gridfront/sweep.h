@@ -8,11 +8,6 @@
 
 #include <gridfront/base.h>
 
-/* A stage that a sweep file may name. */
-typedef struct gf_stage_schema {
-    const gf_schema *schema; /* name: "train", "prune"; fields; slots (method inline) */
-} gf_stage_schema;
-
 /* One stage as its checker sees it. */
 typedef struct gf_stage_view {
     const char *kind;

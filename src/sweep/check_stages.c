@@ -178,7 +178,7 @@ static void follow_reference(sweep *load, const node *at, const char *name, size
     reach *known = context;
     const chain_source *to = teacher_find(load, name, size);
     (void)at;
-    if (!to || known->seen[to - load->teachers]) return;
+    if (!to || !to->stages || known->seen[to - load->teachers]) return;
     known->seen[to - load->teachers] = true;
     visit_teachers(load, to->stages, follow_reference, known);
 }

@@ -5,8 +5,8 @@
 
 #include <dirent.h>
 
-#define FOLDER "tests/unit/sweep_wrong"
-#define DESIGN "tests/unit/sweep_files/design.cfg"
+#define FOLDER     "tests/unit/sweep_wrong"
+#define EVERYTHING "tests/unit/sweep_files/everything.cfg"
 
 /* libconfig 1.5 itself loses 64 bytes at a syntax error just behind a string; it is not ours. */
 const char *__lsan_default_suppressions(void);
@@ -67,9 +67,19 @@ static void try_text(const char *text)
     gf_plan_destroy(plan);
 }
 
+TEST("sweep: files", "a file that uses every word of the language loads")
+{
+    gf_plan *plan = NULL;
+    char *mistakes = NULL;
+    REQUIRE_OK(gf_plan_load(&plan, &mistakes, EVERYTHING, NULL, 0, &fake_schema));
+    EXPECT(plan->point_count > 0);
+    EXPECT_EQ(plan->trial_count, plan->point_count * 2);
+    gf_plan_destroy(plan);
+}
+
 TEST("sweep: damage", "a file cut off anywhere is loaded or refused with a reason")
 {
-    char *text = read_text(DESIGN);
+    char *text = read_text(EVERYTHING);
     size_t size = strlen(text);
     REQUIRE(size > 1000);
     for (size_t cut = 0; cut <= size; cut += 3) {
@@ -84,7 +94,7 @@ TEST("sweep: damage", "a file cut off anywhere is loaded or refused with a reaso
 TEST("sweep: damage", "a file with any one character replaced is loaded or refused with a reason")
 {
     static const char others[] = "{}()[]=;\"*0-@/#";
-    char *text = read_text(DESIGN);
+    char *text = read_text(EVERYTHING);
     size_t size = strlen(text);
     REQUIRE(size > 1000);
     gf_random random = { .seed = 1, .purpose = GF_PURPOSE_TEST };

@@ -56,6 +56,7 @@ typedef struct gf_farm_options {
     int64_t memory_limit;    /* bytes of one executor; 0: none */
     int threads;             /* per executor; 0: the node's cores shared out (hwloc) */
     double time_left;        /* s until this job ends; 0: unknown */
+    uint32_t first_fence;    /* leases begin above what earlier runs used */
 } gf_farm_options;
 
 typedef struct gf_farm_progress {

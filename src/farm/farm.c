@@ -1,0 +1,162 @@
+/* Opening and closing a process of the farm, and the loop of ranks that only work. */
+#include "farm_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GATHER_SECONDS  120.0
+#define SILENCE_SECONDS 60.0 /* a master silent this long is dead */
+#define SERVE_NAP       0.002
+
+int gf_farm_rank_guess(void)
+{
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    if (!rank) rank = getenv("PMIX_RANK");
+    return rank ? atoi(rank) : 0;
+}
+
+gf_status gf_farm_open(gf_farm **farm, int *argc, char ***argv, const gf_farm_program *program)
+{
+    gf_status status;
+    gf_farm *made = calloc(1, sizeof *made);
+    GF_TRY_ALLOC(made);
+    made->finalize = true;
+    GF_TRY(gf_shared_create(&made->shared));
+    GF_TRY(gf_zygote_start(&made->zygote, made->shared, program));
+    GF_TRY(gf_transport_open(&made->transport, argc, argv));
+    gf_farm_catch_signals();
+    gf_worker_init(&made->worker, made->transport, &made->zygote, made->shared);
+    gf_farm_share_node(&made->worker, made->transport);
+    *farm = made;
+    made = NULL;
+out:
+    if (made) {
+        gf_zygote_stop(&made->zygote);
+        gf_shared_destroy(made->shared);
+        free(made);
+    }
+    return status;
+}
+
+int gf_farm_rank(const gf_farm *farm)
+{
+    return gf_transport_rank(farm->transport);
+}
+
+int gf_farm_size(const gf_farm *farm)
+{
+    return gf_transport_size(farm->transport);
+}
+
+/* ---- gathering ---- */
+
+/* Ranks that are ahead already greet the master: that is kept for later. */
+static gf_status collect_texts(gf_farm *farm, int size)
+{
+    gf_status status = GF_OK;
+    double begin = gf_clock();
+    gf_message message, early[64];
+    int early_count = 0;
+    for (int whole = 0; whole < size;) {
+        if (gf_clock() - begin > GATHER_SECONDS)
+            return gf_fail(GF_UNSUPPORTED, "only %d of %d ranks answered within %.0f s", whole,
+                           size, GATHER_SECONDS);
+        if (!gf_transport_receive(farm->transport, &message))
+            gf_sleep(0.0005);
+        else if (message.kind == GF_MESSAGE_TEXT)
+            whole += gf_assembly_add(&farm->gathered[message.from], &message.u.piece);
+        else if (early_count < 64)
+            early[early_count++] = message;
+    }
+    for (int i = 0; i < early_count; i++) GF_TRY(gf_transport_keep(farm->transport, &early[i]));
+out:
+    return status;
+}
+
+gf_status gf_farm_gather(gf_farm *farm, const char *text, const char *const **texts)
+{
+    gf_status status;
+    int size = gf_farm_size(farm);
+    const gf_message head = { .kind = GF_MESSAGE_TEXT };
+    GF_TRY(gf_transport_send_text(farm->transport, 0, &head, text, (int)strlen(text)));
+    if (gf_farm_rank(farm) != 0) return GF_OK;
+    farm->gathered = gf_alloc((size_t)size, sizeof *farm->gathered);
+    farm->texts = gf_alloc((size_t)size, sizeof *farm->texts);
+    GF_TRY_ALLOC(farm->gathered && farm->texts);
+    GF_TRY(collect_texts(farm, size));
+    for (int rank = 0; rank < size; rank++) farm->texts[rank] = farm->gathered[rank].text;
+    *texts = farm->texts;
+out:
+    return status;
+}
+
+/* ---- ranks that only work ---- */
+
+static gf_status say_hello(gf_farm *farm)
+{
+    gf_message hello = { .kind = GF_MESSAGE_HELLO };
+    snprintf(hello.u.line, sizeof hello.u.line, "%s", farm->worker.host);
+    return gf_transport_send(farm->transport, 0, &hello);
+}
+
+static gf_status leave_by_signal(gf_farm *farm)
+{
+    const gf_message bye = { .kind = GF_MESSAGE_BYE };
+    gf_transport_send(farm->transport, 0, &bye);
+    return gf_fail(GF_INTERRUPTED, "interrupted");
+}
+
+gf_status gf_farm_serve(gf_farm *farm)
+{
+    gf_status status;
+    gf_worker *worker = &farm->worker;
+    gf_message message;
+    double asked = 0; /* when a signal came first */
+    GF_TRY(say_hello(farm));
+    while (!worker->left) {
+        while (!worker->left && gf_transport_receive(farm->transport, &message))
+            GF_TRY(gf_worker_handle(worker, &message));
+        GF_TRY(gf_worker_tick(worker, SERVE_NAP));
+        double now = gf_clock();
+        if (gf_farm_signals() > 0 && !asked) {
+            asked = now;
+            gf_worker_stop(worker);
+        }
+        /* The signal usually reaches all ranks: the master then tells us when to leave. */
+        if (asked && !worker->busy && now - asked > 5) return leave_by_signal(farm);
+        if (now - worker->heard > SILENCE_SECONDS)
+            return gf_fail(GF_LOST, "rank %d: nothing heard from the master for %.0f s",
+                           gf_farm_rank(farm), SILENCE_SECONDS);
+    }
+    farm->served = true;
+    farm->finalize = worker->finalize;
+out:
+    return status;
+}
+
+/* ---- closing ---- */
+
+/* Ranks that wait in serve must hear of it when rank 0 leaves without having led. */
+static void dismiss_others(gf_farm *farm)
+{
+    const gf_message leave = { .kind = GF_MESSAGE_LEAVE, .value = 1 };
+    for (int rank = 1; rank < gf_farm_size(farm); rank++)
+        gf_transport_send(farm->transport, rank, &leave);
+}
+
+void gf_farm_close(gf_farm *farm)
+{
+    if (!farm) return;
+    if (gf_farm_rank(farm) == 0 && !farm->led) dismiss_others(farm);
+    gf_zygote_stop(&farm->zygote);
+    bool finalize = farm->finalize && (gf_farm_rank(farm) == 0 || farm->served);
+    for (int rank = 0; farm->gathered && rank < gf_farm_size(farm); rank++)
+        gf_assembly_release(&farm->gathered[rank]);
+    gf_transport_close(farm->transport, finalize);
+    gf_worker_release(&farm->worker);
+    gf_shared_destroy(farm->shared);
+    free(farm->gathered);
+    free(farm->texts);
+    free(farm);
+}

@@ -1,0 +1,199 @@
+/* Longest remaining path first (Graham's list scheduling with critical-path priorities). */
+#include "schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the heap of ready tasks: highest priority on top, lower number first among equals ---- */
+
+static bool comes_before(const gf_schedule *s, int a, int b)
+{
+    return s->priority[a] > s->priority[b] || (s->priority[a] == s->priority[b] && a < b);
+}
+
+static void swap(int *a, int *b)
+{
+    int kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void push_ready(gf_schedule *s, int task)
+{
+    int at = s->heap_size++;
+    s->heap[at] = task;
+    s->state[task] = GF_TASK_READY;
+    for (int up = (at - 1) / 2; at > 0 && comes_before(s, s->heap[at], s->heap[up]);
+         at = up, up = (at - 1) / 2)
+        swap(&s->heap[at], &s->heap[up]);
+}
+
+static int pop_ready(gf_schedule *s)
+{
+    int top = s->heap[0];
+    s->heap[0] = s->heap[--s->heap_size];
+    for (int at = 0;;) {
+        int best = at, left = 2 * at + 1, right = left + 1;
+        if (left < s->heap_size && comes_before(s, s->heap[left], s->heap[best])) best = left;
+        if (right < s->heap_size && comes_before(s, s->heap[right], s->heap[best])) best = right;
+        if (best == at) return top;
+        swap(&s->heap[at], &s->heap[best]);
+        at = best;
+    }
+}
+
+/* ---- set-up ---- */
+
+static void list_dependents(gf_schedule *s)
+{
+    for (int i = 0; i < s->count; i++)
+        for (int k = 0; k < s->tasks[i].need_count; k++) s->first[s->tasks[i].needs[k] + 1]++;
+    for (int i = 0; i < s->count; i++) s->first[i + 1] += s->first[i];
+    int *next = s->heap; /* free until tasks are ready */
+    memcpy(next, s->first, (size_t)s->count * sizeof *next);
+    for (int i = 0; i < s->count; i++)
+        for (int k = 0; k < s->tasks[i].need_count; k++)
+            s->dependents[next[s->tasks[i].needs[k]]++] = i;
+}
+
+/* Kahn's order; priorities are filled from its end. */
+static gf_status set_priorities(gf_schedule *s)
+{
+    gf_status status = GF_OK;
+    int *order = gf_alloc((size_t)s->count, sizeof *order);
+    int *left = gf_alloc((size_t)s->count, sizeof *left), size = 0;
+    GF_TRY_ALLOC(order && left);
+    for (int i = 0; i < s->count; i++) {
+        left[i] = s->tasks[i].need_count;
+        if (left[i] == 0) order[size++] = i;
+    }
+    for (int at = 0; at < size; at++)
+        for (int k = s->first[order[at]]; k < s->first[order[at] + 1]; k++)
+            if (--left[s->dependents[k]] == 0) order[size++] = s->dependents[k];
+    if (size < s->count) {
+        status = gf_fail(GF_INVALID, "%d tasks need each other in a circle", s->count - size);
+        goto out;
+    }
+    for (int at = size - 1; at >= 0; at--) {
+        double longest = 0;
+        for (int k = s->first[order[at]]; k < s->first[order[at] + 1]; k++)
+            if (s->priority[s->dependents[k]] > longest) longest = s->priority[s->dependents[k]];
+        s->priority[order[at]] = longest + s->tasks[order[at]].cost;
+    }
+out:
+    free(order);
+    free(left);
+    return status;
+}
+
+static void set_states(gf_schedule *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        for (int k = 0; k < s->tasks[i].need_count; k++)
+            s->missing[i] += !s->tasks[s->tasks[i].needs[k]].done;
+        s->state[i] = s->tasks[i].done ? GF_TASK_DONE : GF_TASK_WAITING;
+        s->done += s->tasks[i].done;
+    }
+    for (int i = 0; i < s->count; i++)
+        if (s->state[i] == GF_TASK_WAITING && s->missing[i] == 0) push_ready(s, i);
+}
+
+gf_status gf_schedule_init(gf_schedule *s, const gf_farm_task *tasks, int count, int max_attempts)
+{
+    gf_status status;
+    size_t n = (size_t)count, needs = 0;
+    *s = (gf_schedule){ .tasks = tasks, .count = count, .max_attempts = max_attempts };
+    for (int i = 0; i < count; i++) needs += (size_t)tasks[i].need_count;
+    s->state = gf_alloc(n, sizeof *s->state);
+    s->attempts = gf_alloc(n, sizeof *s->attempts);
+    s->missing = gf_alloc(n, sizeof *s->missing);
+    s->priority = gf_alloc(n, sizeof *s->priority);
+    s->first = gf_alloc(n + 1, sizeof *s->first);
+    s->dependents = gf_alloc(needs, sizeof *s->dependents);
+    s->heap = gf_alloc(n, sizeof *s->heap);
+    GF_TRY_ALLOC(s->state && s->attempts && s->missing && s->priority && s->first &&
+                 s->dependents && s->heap);
+    list_dependents(s);
+    GF_TRY(set_priorities(s));
+    set_states(s);
+out:
+    return status;
+}
+
+void gf_schedule_release(gf_schedule *s)
+{
+    free(s->state);
+    free(s->attempts);
+    free(s->missing);
+    free(s->priority);
+    free(s->first);
+    free(s->dependents);
+    free(s->heap);
+    *s = (gf_schedule){ 0 };
+}
+
+/* ---- events ---- */
+
+int gf_schedule_take(gf_schedule *s)
+{
+    if (s->heap_size == 0) return -1;
+    int task = pop_ready(s);
+    s->state[task] = GF_TASK_RUNNING;
+    s->attempts[task]++;
+    s->running++;
+    return task;
+}
+
+void gf_schedule_done(gf_schedule *s, int task)
+{
+    s->state[task] = GF_TASK_DONE;
+    s->running--;
+    s->done++;
+    for (int k = s->first[task]; k < s->first[task + 1]; k++) {
+        int dependent = s->dependents[k];
+        if (--s->missing[dependent] == 0 && s->state[dependent] == GF_TASK_WAITING)
+            push_ready(s, dependent);
+    }
+}
+
+void gf_schedule_return(gf_schedule *s, int task)
+{
+    s->running--;
+    s->attempts[task]--;
+    push_ready(s, task);
+}
+
+/* Everything that waits for `task`, directly or not; `blocked` is the queue of the search. */
+static int block_dependents(gf_schedule *s, int task, int *blocked)
+{
+    int size = 0, at = 0;
+    for (int from = task;; from = blocked[at++]) {
+        for (int k = s->first[from]; k < s->first[from + 1]; k++) {
+            int dependent = s->dependents[k];
+            if (s->state[dependent] != GF_TASK_WAITING) continue;
+            s->state[dependent] = GF_TASK_BLOCKED;
+            blocked[size++] = dependent;
+        }
+        if (at == size) return size;
+    }
+}
+
+bool gf_schedule_failed(gf_schedule *s, int task, bool retry, int *blocked, int *blocked_count)
+{
+    *blocked_count = 0;
+    s->running--;
+    if (retry && s->attempts[task] < s->max_attempts) {
+        push_ready(s, task);
+        return false;
+    }
+    s->state[task] = GF_TASK_FAILED;
+    s->failed++;
+    *blocked_count = block_dependents(s, task, blocked);
+    s->blocked += *blocked_count;
+    return true;
+}
+
+bool gf_schedule_is_over(const gf_schedule *s)
+{
+    return s->running == 0 && s->heap_size == 0;
+}

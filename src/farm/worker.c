@@ -1,0 +1,224 @@
+/* The worker's side of the protocol. */
+#include "worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BEAT_SECONDS 1.0
+#define LEASE_MARGIN 0.75 /* our lease ends this much earlier than the master's */
+
+void gf_worker_init(gf_worker *w, gf_transport *transport, gf_zygote *zygote, gf_shared *shared)
+{
+    *w = (gf_worker){ .transport = transport, .zygote = zygote, .shared = shared };
+    gethostname(w->host, sizeof w->host - 1);
+    w->heard = gf_clock();
+}
+
+void gf_worker_release(gf_worker *w)
+{
+    gf_assembly_release(&w->study);
+}
+
+/* ---- leases ---- */
+
+static gf_status begin_task(gf_worker *w, const gf_message *assign)
+{
+    double now = gf_clock();
+    const gf_assignment *a = &assign->u.assignment;
+    int threads = a->threads > 0 ? a->threads : CPU_COUNT(&w->cores);
+    w->lease = *assign;
+    w->busy = true;
+    w->revoked = w->hung = w->exhausted = false;
+    w->started = w->beat_sent = now;
+    gf_shared_reset(w->shared, now + LEASE_MARGIN * a->lease_seconds);
+    const gf_order order = { .task = assign->task,
+                             .attempt = assign->attempt,
+                             .rank = gf_transport_rank(w->transport),
+                             .threads = threads > 0 ? threads : 1,
+                             .fence = assign->fence,
+                             .memory_limit = a->memory_limit ? a->memory_limit : w->memory_share,
+                             .cores = w->cores };
+    return gf_zygote_run(w->zygote, &order);
+}
+
+static void renew(gf_worker *w, const gf_message *message)
+{
+    if (w->busy && message->fence == w->lease.fence)
+        atomic_store(&w->shared->lease_until,
+                     w->beat_sent + LEASE_MARGIN * w->lease.u.assignment.lease_seconds);
+}
+
+static gf_status revoke_lease(gf_worker *w, const gf_message *message)
+{
+    if (!w->busy || message->fence != w->lease.fence) return GF_OK;
+    w->revoked = true;
+    return gf_zygote_kill(w->zygote);
+}
+
+void gf_worker_stop(gf_worker *w)
+{
+    w->stopping = true;
+    if (w->busy) atomic_store(&w->shared->stop, true);
+}
+
+gf_status gf_worker_handle(gf_worker *w, const gf_message *message)
+{
+    w->heard = gf_clock();
+    switch (message->kind) {
+    case GF_MESSAGE_STUDY:
+        if (gf_assembly_add(&w->study, &message->u.piece))
+            return gf_zygote_tell(w->zygote, w->study.text, w->study.size);
+        return GF_OK;
+    case GF_MESSAGE_ASSIGN:
+        return begin_task(w, message);
+    case GF_MESSAGE_RENEW:
+        renew(w, message);
+        return GF_OK;
+    case GF_MESSAGE_REVOKE:
+        return revoke_lease(w, message);
+    case GF_MESSAGE_STOP:
+        gf_worker_stop(w);
+        return GF_OK;
+    case GF_MESSAGE_LEAVE:
+        w->left = true;
+        w->finalize = message->value;
+        return GF_OK;
+    default:
+        return GF_OK;
+    }
+}
+
+/* ---- ends ---- */
+
+static bool may_be_memory(const gf_worker *w, gf_status status)
+{
+    return w->exhausted || status == GF_NOMEM;
+}
+
+static void describe_end(const gf_worker *w, gf_ending *ending, const gf_report_of_end *end)
+{
+    gf_status status = (gf_status)ending->status;
+    char size[32], time[32];
+    gf_bytes_text(size, (double)end->peak_memory);
+    gf_duration_text(time, ending->seconds);
+    if (w->hung)
+        snprintf(ending->reason, sizeof ending->reason, "no end after %s: over its deadline", time);
+    else if (w->exhausted)
+        snprintf(ending->reason, sizeof ending->reason, "over its memory limit, at %s", size);
+    else if (end->signal)
+        snprintf(ending->reason, sizeof ending->reason, "killed by signal %d (%s) at %s, after %s",
+                 end->signal, strsignal(end->signal), size, time);
+    else if (status != GF_OK)
+        snprintf(ending->reason, sizeof ending->reason, "%s", w->shared->reason);
+}
+
+static void fill_ending(const gf_worker *w, gf_message *message, const gf_report_of_end *end)
+{
+    gf_ending *ending = &message->u.ending;
+    gf_status status = end->exited ? (gf_status)atomic_load(&w->shared->status) : GF_FAILED;
+    if (w->hung || w->exhausted) status = GF_FAILED;
+    *ending = (gf_ending){ .status = status,
+                           .signal = end->signal,
+                           .hung = w->hung,
+                           .exhausted = may_be_memory(w, status),
+                           .peak_memory = end->peak_memory,
+                           .seconds = gf_clock() - w->started };
+    snprintf(ending->host, sizeof ending->host, "%s", w->host);
+    describe_end(w, ending, end);
+}
+
+static gf_message answer(const gf_worker *w, gf_message_kind kind)
+{
+    return (gf_message){
+        .kind = kind, .task = w->lease.task, .attempt = w->lease.attempt, .fence = w->lease.fence
+    };
+}
+
+static gf_status send_log(gf_worker *w)
+{
+    gf_status status = GF_OK;
+    char *log = malloc(GF_LOG_KEPT);
+    const gf_message head = answer(w, GF_MESSAGE_LOG);
+    GF_TRY_ALLOC(log);
+    int size = (int)gf_shared_log_read(w->shared, log);
+    GF_TRY(gf_transport_send_text(w->transport, 0, &head, log, size));
+out:
+    free(log);
+    return status;
+}
+
+static gf_status end_task(gf_worker *w, const gf_report_of_end *end)
+{
+    gf_status status = GF_OK;
+    gf_message message = answer(w, GF_MESSAGE_ENDED);
+    w->busy = false;
+    fill_ending(w, &message, end);
+    message.value = w->revoked;
+    if (message.u.ending.status != GF_OK && message.u.ending.status != GF_INTERRUPTED)
+        GF_TRY(send_log(w));
+    GF_TRY(gf_transport_send(w->transport, 0, &message));
+out:
+    return status;
+}
+
+/* ---- watching ---- */
+
+static int64_t resident(int pid)
+{
+    char path[64];
+    long pages = 0, all = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    if (fscanf(file, "%ld %ld", &all, &pages) != 2) pages = 0;
+    fclose(file);
+    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+/* True: the executor has to go now. */
+static bool is_over_limit(gf_worker *w, double now)
+{
+    const gf_assignment *a = &w->lease.u.assignment;
+    int64_t limit = a->memory_limit ? a->memory_limit : w->memory_share;
+    w->hung |= a->deadline_seconds > 0 && now - w->started > a->deadline_seconds;
+    w->exhausted |= limit > 0 && resident(atomic_load(&w->shared->executor)) > limit;
+    return w->hung || w->exhausted;
+}
+
+static gf_status send_beat(gf_worker *w, double now)
+{
+    gf_message beat = answer(w, GF_MESSAGE_BEAT);
+    if (!w->busy) beat.task = -1;
+    beat.share = atomic_load(&w->shared->share);
+    gf_shared_line(w->shared, beat.u.line);
+    w->beat_sent = now;
+    return gf_transport_send(w->transport, 0, &beat);
+}
+
+static gf_status watch(gf_worker *w)
+{
+    gf_status status = GF_OK;
+    double now = gf_clock();
+    if (now - w->beat_sent < BEAT_SECONDS) return GF_OK;
+    GF_TRY(send_beat(w, now));
+    if (!w->busy) return GF_OK;
+    w->revoked |= now > atomic_load(&w->shared->lease_until);
+    if (w->revoked || is_over_limit(w, now)) GF_TRY(gf_zygote_kill(w->zygote));
+out:
+    return status;
+}
+
+gf_status gf_worker_tick(gf_worker *w, double seconds)
+{
+    gf_status status;
+    gf_report_of_end end;
+    int ended = gf_zygote_poll(w->zygote, &end, seconds);
+    if (ended < 0)
+        return gf_fail(GF_LOST, "the zygote of rank %d died", gf_transport_rank(w->transport));
+    if (ended && w->busy && end.fence == w->lease.fence) GF_TRY(end_task(w, &end));
+    GF_TRY(watch(w));
+out:
+    return status;
+}

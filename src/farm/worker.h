@@ -1,0 +1,32 @@
+/* A rank as worker: a lease from the master becomes an executor, its end becomes a message. */
+#ifndef GRIDFRONT_FARM_WORKER_H
+#define GRIDFRONT_FARM_WORKER_H
+
+#include "transport.h"
+#include "zygote.h"
+
+typedef struct gf_worker {
+    gf_transport *transport; /* borrowed, as zygote and shared */
+    gf_zygote *zygote;
+    gf_shared *shared;
+    cpu_set_t cores; /* this rank's share of the node */
+    int64_t memory_share;
+    char host[64];
+
+    bool busy, stopping, left, finalize; /* left: told to; finalize: and MPI_Finalize is safe */
+    bool revoked, hung, exhausted;       /* why the running executor is being ended */
+    gf_message lease;                    /* the ASSIGN that runs */
+    gf_assembly study;
+    double started, beat_sent, heard; /* gf_clock */
+} gf_worker;
+
+void gf_worker_init(gf_worker *worker, gf_transport *transport, gf_zygote *zygote,
+                    gf_shared *shared);
+void gf_worker_release(gf_worker *worker);
+gf_status gf_worker_handle(gf_worker *worker, const gf_message *message);
+/* Looks after the executor; waits for its end at most so long. */
+gf_status gf_worker_tick(gf_worker *worker, double seconds);
+/* People want this rank to go: the executor saves and returns. */
+void gf_worker_stop(gf_worker *worker);
+
+#endif

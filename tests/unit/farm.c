@@ -1,0 +1,288 @@
+/* farm: the schedule as pure functions; executors in one process without mpirun. */
+#include "../../src/farm/schedule.h"
+#include "../test.h"
+
+#include <gridfront/farm.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- schedule: 0 -> 1 -> 2, 0 -> 3, 4 alone ---- */
+
+static const int needs_0[] = { 0 }, needs_1[] = { 1 };
+static const gf_farm_task tree[] = {
+    { .cost = 1 },
+    { .needs = needs_0, .need_count = 1, .cost = 2 },
+    { .needs = needs_1, .need_count = 1, .cost = 3 },
+    { .needs = needs_0, .need_count = 1, .cost = 1 },
+    { .cost = 4 },
+};
+
+TEST("farm: schedule", "the longest remaining path goes first, and what it needs before it")
+{
+    gf_schedule s;
+    REQUIRE_OK(gf_schedule_init(&s, tree, 5, 2));
+    EXPECT_EQ(gf_schedule_take(&s), 0); /* 1 + 2 + 3 */
+    EXPECT_EQ(gf_schedule_take(&s), 4);
+    EXPECT_EQ(gf_schedule_take(&s), -1);
+    gf_schedule_done(&s, 0);
+    EXPECT_EQ(gf_schedule_take(&s), 1);
+    EXPECT_EQ(gf_schedule_take(&s), 3);
+    gf_schedule_done(&s, 4);
+    gf_schedule_done(&s, 3);
+    EXPECT(!gf_schedule_is_over(&s));
+    gf_schedule_done(&s, 1);
+    EXPECT_EQ(gf_schedule_take(&s), 2);
+    gf_schedule_done(&s, 2);
+    EXPECT(gf_schedule_is_over(&s));
+    EXPECT_EQ(s.done, 5);
+    gf_schedule_release(&s);
+}
+
+TEST("farm: schedule", "a task that fails too often blocks all that needs it")
+{
+    gf_schedule s;
+    int blocked[5], count;
+    REQUIRE_OK(gf_schedule_init(&s, tree, 5, 2));
+    EXPECT_EQ(gf_schedule_take(&s), 0);
+    EXPECT(!gf_schedule_failed(&s, 0, true, blocked, &count));
+    EXPECT_EQ(gf_schedule_take(&s), 0);
+    EXPECT(gf_schedule_failed(&s, 0, true, blocked, &count));
+    EXPECT_EQ(count, 3);
+    EXPECT_EQ(s.failed, 1);
+    EXPECT_EQ(s.blocked, 3);
+    EXPECT_EQ(gf_schedule_take(&s), 4);
+    gf_schedule_release(&s);
+}
+
+TEST("farm: schedule", "a returned task keeps its attempts; done tasks are not run")
+{
+    gf_schedule s;
+    gf_farm_task tasks[5];
+    memcpy(tasks, tree, sizeof tasks);
+    tasks[0].done = tasks[1].done = true;
+    REQUIRE_OK(gf_schedule_init(&s, tasks, 5, 1));
+    EXPECT_EQ(gf_schedule_take(&s), 4);
+    gf_schedule_return(&s, 4);
+    EXPECT_EQ(s.attempts[4], 0);
+    EXPECT_EQ(gf_schedule_take(&s), 4);
+    EXPECT_EQ(gf_schedule_take(&s), 2);
+    gf_schedule_release(&s);
+}
+
+TEST("farm: schedule", "a circle of needs is refused")
+{
+    gf_schedule s;
+    const gf_farm_task circle[] = { { .needs = needs_1, .need_count = 1 },
+                                    { .needs = needs_0, .need_count = 1 } };
+    EXPECT_STATUS(gf_schedule_init(&s, circle, 2, 1), GF_INVALID);
+    EXPECT_CONTAINS(gf_error_message(), "in a circle");
+    gf_schedule_release(&s);
+}
+
+/* ---- executors ---- */
+
+typedef struct counters {
+    int runs[16];
+} counters;
+
+/* What task i does is letter i of the study text. */
+static gf_status run_task(void *context, const gf_task *task)
+{
+    counters *shared = context;
+    shared->runs[task->task]++;
+    fprintf(stderr, "task %d, attempt %d\n", task->task, task->attempt);
+    switch (task->study[task->task]) {
+    case 'f':
+        return gf_fail(GF_DIVERGED, "the loss is not finite in epoch 3");
+    case 's':
+        raise(SIGSEGV);
+        break;
+    case 'o': /* fails once */
+        if (task->attempt == 1) abort();
+        break;
+    case 'h':
+        for (;;) pause();
+    case 'm':
+        for (volatile char *block;;) {
+            block = malloc(1 << 20);
+            if (!block) return gf_fail(GF_NOMEM, "out of memory");
+            memset((void *)block, 1, 1 << 20);
+        }
+    case 'w': /* works until it is told to stop */
+        while (gf_task_may_go_on(task)) gf_sleep(0.01);
+        return gf_fail(GF_INTERRUPTED, "saved");
+    default:
+        gf_task_progress(task, 1, "done");
+    }
+    return GF_OK;
+}
+
+typedef struct record {
+    gf_task_outcome outcomes[16];
+    char logs[16][256];
+    int outcome_count, blocked_count, failed;
+    bool interrupt; /* raise SIGTERM at the first tick */
+    gf_status status;
+} record;
+
+static void on_ended(void *context, const gf_task_outcome *outcome)
+{
+    record *r = context;
+    snprintf(r->logs[r->outcome_count], sizeof r->logs[0], "%.*s", (int)outcome->log_size,
+             outcome->log ? outcome->log : "");
+    r->outcomes[r->outcome_count++] = *outcome;
+}
+
+static void on_blocked(void *context, int task)
+{
+    (void)task;
+    ((record *)context)->blocked_count++;
+}
+
+static void on_tick(void *context, const gf_farm_progress *progress)
+{
+    record *r = context;
+    if (r->interrupt && progress->running > 0) {
+        r->interrupt = false;
+        raise(SIGTERM);
+    }
+}
+
+static counters *shared_counters(void)
+{
+    void *memory =
+        mmap(NULL, sizeof(counters), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void run_farm(record *r, counters *c, const char *study, const gf_farm_task *tasks,
+                     int count, gf_farm_options options)
+{
+    gf_farm *farm = NULL;
+    const gf_farm_program program = { .context = c, .run = run_task };
+    const gf_farm_master master = {
+        .context = r,
+        .study = study,
+        .tasks = tasks,
+        .task_count = count,
+        .options = options,
+        .ended = on_ended,
+        .blocked = on_blocked,
+        .tick = on_tick,
+    };
+    REQUIRE_OK(gf_farm_open(&farm, NULL, NULL, &program));
+    r->status = gf_farm_lead(farm, &master, &r->failed);
+    gf_farm_close(farm);
+}
+
+static const gf_farm_options usual = { .max_attempts = 2, .lease_seconds = 30, .threads = 1 };
+
+TEST("farm: executors", "all tasks run once, in an order that their needs allow")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    run_farm(&r, c, ".....", tree, 5, usual);
+    EXPECT_EQ(r.status, GF_OK);
+    EXPECT_EQ(r.failed, 0);
+    EXPECT_EQ(r.outcome_count, 5);
+    for (int i = 0; i < 5; i++) EXPECT_EQ(c->runs[i], 1);
+    EXPECT_EQ(r.outcomes[0].task, 0);
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "an error is recorded with its message and its log, and is not retried")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    run_farm(&r, c, "f....", tree, 5, usual);
+    EXPECT_EQ(r.status, GF_OK);
+    EXPECT_EQ(r.failed, 4); /* task 0 and the three that need it */
+    EXPECT_EQ(r.blocked_count, 3);
+    EXPECT_EQ(c->runs[0], 1);
+    EXPECT_EQ(r.outcomes[0].status, GF_DIVERGED);
+    EXPECT_CONTAINS(r.outcomes[0].reason, "not finite in epoch 3");
+    EXPECT_CONTAINS(r.logs[0], "task 0, attempt 1");
+    EXPECT_EQ(c->runs[4], 1);
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "a crash is recorded with its signal, and the rest goes on")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    run_farm(&r, c, "s.", tree + 3, 1, usual);
+    const gf_farm_task alone[] = { { .cost = 2 }, { .cost = 1 } };
+    memset(&r, 0, sizeof r);
+    memset(c, 0, sizeof *c);
+    run_farm(&r, c, "s.", alone, 2, usual);
+    EXPECT_EQ(r.failed, 1);
+    EXPECT_EQ(c->runs[0], 2);
+    EXPECT_EQ(c->runs[1], 1);
+    EXPECT_EQ(r.outcomes[0].signal, SIGSEGV);
+    EXPECT_CONTAINS(r.outcomes[0].reason, "Segmentation fault");
+    EXPECT_CONTAINS(r.logs[0], "task 0, attempt 1");
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "a crash that does not come again is healed by the second attempt")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 1 } };
+    run_farm(&r, c, "o", alone, 1, usual);
+    EXPECT_EQ(r.failed, 0);
+    EXPECT_EQ(c->runs[0], 2);
+    EXPECT_EQ(r.outcomes[0].signal, SIGABRT);
+    EXPECT_EQ(r.outcomes[1].status, GF_OK);
+    EXPECT(r.outcomes[1].fence > r.outcomes[0].fence);
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "a task that hangs ends at its deadline")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 1 }, { .cost = 1 } };
+    gf_farm_options options = usual;
+    options.max_attempts = 1;
+    options.deadline_seconds = 1;
+    run_farm(&r, c, "h.", alone, 2, options);
+    EXPECT_EQ(r.failed, 1);
+    EXPECT(r.outcomes[0].hung);
+    EXPECT_CONTAINS(r.outcomes[0].reason, "deadline");
+    EXPECT_EQ(c->runs[1], 1);
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "a task that allocates without end meets its limit")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 1 }, { .cost = 1 } };
+    gf_farm_options options = usual;
+    options.max_attempts = 1;
+    options.memory_limit = 256 << 20;
+    run_farm(&r, c, "m.", alone, 2, options);
+    EXPECT_EQ(r.failed, 1);
+    EXPECT(r.outcomes[0].exhausted);
+    EXPECT(r.outcomes[0].peak_memory < (int64_t)512 << 20);
+    EXPECT_EQ(c->runs[1], 1);
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "asked to stop, a task saves and the farm says that it was interrupted")
+{
+    record r = { .interrupt = true };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 1 }, { .cost = 1 } };
+    run_farm(&r, c, "ww", alone, 2, usual);
+    EXPECT_EQ(r.status, GF_INTERRUPTED);
+    EXPECT_EQ(r.outcome_count, 1);
+    EXPECT_EQ(r.outcomes[0].status, GF_INTERRUPTED);
+    EXPECT_EQ(c->runs[0] + c->runs[1], 1);
+    munmap(c, sizeof *c);
+}

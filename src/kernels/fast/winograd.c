@@ -32,26 +32,26 @@ typedef struct winograd {
 
 GF_INLINE void output_axis(vec *m, const int step)
 {
-    vec sum = m[step] + m[2 * step], difference = m[step] - m[2 * step];
-    vec sum2 = m[3 * step] + m[4 * step], difference2 = m[3 * step] - m[4 * step];
+    vec sum_a = m[step] + m[2 * step], difference_a = m[step] - m[2 * step];
+    vec sum_b = m[3 * step] + m[4 * step], difference_b = m[3 * step] - m[4 * step];
     vec last = m[5 * step];
-    m[0] += sum + sum2;
-    m[step] = difference + 2 * difference2;
-    m[2 * step] = sum + 4 * sum2;
-    m[3 * step] = difference + 8 * difference2 + last;
+    m[0] += sum_a + sum_b;
+    m[step] = A * difference_a + B * difference_b;
+    m[2 * step] = AA * sum_a + BB * sum_b;
+    m[3 * step] = A * AA * difference_a + B * BB * difference_b + last;
 }
 
 /* 3 values in, 6 out. */
 GF_INLINE void weight_axis(vec *to, const int to_step, const vec *g, const int step)
 {
     vec g0 = g[0], g1 = g[step], g2 = g[2 * step];
-    vec outer = (g0 + g2) * (1.0f / 6), far = g0 * (1.0f / 24) + g2 * (1.0f / 6);
-    vec near = g1 * (1.0f / 6), half = g1 * (1.0f / 12);
-    to[0] = g0 * 0.25f;
-    to[to_step] = -(outer + near);
-    to[2 * to_step] = near - outer;
-    to[3 * to_step] = far + half;
-    to[4 * to_step] = far - half;
+    vec even_a = (g0 + AA * g2) * NORM_A, odd_a = A * NORM_A * g1;
+    vec even_b = (g0 + BB * g2) * NORM_B, odd_b = B * NORM_B * g1;
+    to[0] = g0 * (1 / (AA * BB));
+    to[to_step] = even_a + odd_a;
+    to[2 * to_step] = even_a - odd_a;
+    to[3 * to_step] = even_b + odd_b;
+    to[4 * to_step] = even_b - odd_b;
     to[5 * to_step] = g2;
 }
 

@@ -24,22 +24,24 @@ typedef struct weight_job {
 GF_INLINE void spread_axis(vec *d, const int step)
 {
     vec d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
-    vec even = d0 + d2, odd = d1 + d3, even2 = d0 + 4 * d2, odd2 = 2 * d1 + 8 * d3;
-    d[step] = even + odd;
-    d[2 * step] = even - odd;
-    d[3 * step] = even2 + odd2;
-    d[4 * step] = even2 - odd2;
+    vec even_a = d0 + AA * d2, odd_a = A * (d1 + AA * d3);
+    vec even_b = d0 + BB * d2, odd_b = B * (d1 + BB * d3);
+    d[step] = even_a + odd_a;
+    d[2 * step] = even_a - odd_a;
+    d[3 * step] = even_b + odd_b;
+    d[4 * step] = even_b - odd_b;
     d[5 * step] = d3;
 }
 
 /* 6 values in, 3 out: the transpose of the weight transform. */
 GF_INLINE void gather_axis(vec *u, const int step)
 {
-    vec near = u[step] + u[2 * step], near_odd = u[2 * step] - u[step];
-    vec far = u[3 * step] + u[4 * step], far_odd = u[3 * step] - u[4 * step];
-    u[0] = u[0] * 0.25f - near * (1.0f / 6) + far * (1.0f / 24);
-    u[step] = near_odd * (1.0f / 6) + far_odd * (1.0f / 12);
-    u[2 * step] = (far - near) * (1.0f / 6) + u[5 * step];
+    vec sum_a = NORM_A * (u[step] + u[2 * step]), difference_a = NORM_A * (u[step] - u[2 * step]);
+    vec sum_b = NORM_B * (u[3 * step] + u[4 * step]);
+    vec difference_b = NORM_B * (u[3 * step] - u[4 * step]);
+    u[0] = u[0] * (1 / (AA * BB)) + sum_a + sum_b;
+    u[step] = A * difference_a + B * difference_b;
+    u[2 * step] = AA * sum_a + BB * sum_b + u[5 * step];
 }
 
 /* A tile of d_y; what hangs over the border is zero. */

@@ -24,7 +24,7 @@ typedef struct rank_state {
 typedef struct lead {
     gf_farm *farm;
     const gf_farm_master *master;
-    gf_schedule schedule;
+    gf_farm_schedule schedule;
     rank_state *ranks;
     int size;
     uint32_t *fences; /* [tasks]: newest lease of each */
@@ -85,7 +85,7 @@ static gf_status assign_all(lead *l)
     gf_status status = GF_OK;
     for (int rank = 0; rank < l->size && !l->stopping; rank++) {
         if (!l->ranks[rank].greeted || !l->ranks[rank].idle || l->ranks[rank].gone) continue;
-        int task = gf_schedule_take(&l->schedule);
+        int task = gf_farm_schedule_take(&l->schedule);
         if (task < 0) return GF_OK;
         GF_TRY(assign(l, rank, task));
     }
@@ -96,7 +96,7 @@ out:
 static void lose_rank(lead *l, int rank)
 {
     rank_state *r = &l->ranks[rank];
-    if (r->task >= 0) gf_schedule_return(&l->schedule, r->task);
+    if (r->task >= 0) gf_farm_schedule_return(&l->schedule, r->task);
     r->task = -1;
     r->idle = false;
     r->gone = true;
@@ -178,12 +178,12 @@ static gf_status take_failure(lead *l, const gf_message *m)
     int count = 0;
     const gf_ending *e = &m->u.ending;
     if (gf_status_scope((gf_status)e->status) == GF_SCOPE_SWEEP) {
-        gf_schedule_return(&l->schedule, m->task);
+        gf_farm_schedule_return(&l->schedule, m->task);
         l->fatal = (gf_status)e->status;
         snprintf(l->fatal_reason, sizeof l->fatal_reason, "%s", e->reason);
         return stop_all(l);
     }
-    gf_schedule_failed(&l->schedule, m->task, is_worth_a_retry(e), l->blocked, &count);
+    gf_farm_schedule_failed(&l->schedule, m->task, is_worth_a_retry(e), l->blocked, &count);
     for (int i = 0; i < count && l->master->blocked; i++)
         l->master->blocked(l->master->context, l->blocked[i]);
     return GF_OK;
@@ -198,15 +198,15 @@ static gf_status take_ended(lead *l, const gf_message *m)
     r->task = -1;
     r->busy += m->u.ending.seconds;
     if (m->value) { /* revoked: nothing was wrong with it */
-        gf_schedule_return(&l->schedule, m->task);
+        gf_farm_schedule_return(&l->schedule, m->task);
         return GF_OK;
     }
     tell_ended(l, m, r);
     if (m->u.ending.status == GF_OK) {
-        gf_schedule_done(&l->schedule, m->task);
+        gf_farm_schedule_done(&l->schedule, m->task);
         count_time(l, m->task, m->u.ending.seconds);
     } else if (m->u.ending.status == GF_INTERRUPTED || m->u.ending.status == GF_LOST) {
-        gf_schedule_return(&l->schedule, m->task);
+        gf_farm_schedule_return(&l->schedule, m->task);
     } else {
         status = take_failure(l, m);
     }
@@ -347,7 +347,7 @@ out:
 static gf_status lead_loop(lead *l)
 {
     gf_status status = GF_OK;
-    while (!gf_schedule_is_over(&l->schedule) && !(l->stopping && l->schedule.running == 0)) {
+    while (!gf_farm_schedule_is_over(&l->schedule) && !(l->stopping && l->schedule.running == 0)) {
         GF_TRY(drain(l));
         if (gf_farm_signals() > 0) GF_TRY(stop_all(l));
         if (gf_farm_signals() > 1)
@@ -373,8 +373,8 @@ static gf_status lead_init(lead *l)
     l->blocked = gf_alloc((size_t)l->master->task_count, sizeof *l->blocked);
     GF_TRY_ALLOC(l->ranks && l->fences && l->blocked);
     for (int rank = 0; rank < l->size; rank++) l->ranks[rank].task = -1;
-    GF_TRY(gf_schedule_init(&l->schedule, l->master->tasks, l->master->task_count,
-                            l->master->options.max_attempts));
+    GF_TRY(gf_farm_schedule_init(&l->schedule, l->master->tasks, l->master->task_count,
+                                 l->master->options.max_attempts));
     snprintf(hello.u.line, sizeof hello.u.line, "%s", farm->worker.host);
     GF_TRY(gf_transport_send(farm->transport, 0, &hello));
     l->begin = gf_clock();
@@ -386,7 +386,7 @@ out:
 static void lead_release(lead *l)
 {
     for (int rank = 0; l->ranks && rank < l->size; rank++) gf_assembly_release(&l->ranks[rank].log);
-    gf_schedule_release(&l->schedule);
+    gf_farm_schedule_release(&l->schedule);
     free(l->ranks);
     free(l->fences);
     free(l->blocked);

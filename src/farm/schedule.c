@@ -6,7 +6,7 @@
 
 /* ---- the heap of ready tasks: highest priority on top, lower number first among equals ---- */
 
-static bool comes_before(const gf_schedule *s, int a, int b)
+static bool comes_before(const gf_farm_schedule *s, int a, int b)
 {
     return s->priority[a] > s->priority[b] || (s->priority[a] == s->priority[b] && a < b);
 }
@@ -18,7 +18,7 @@ static void swap(int *a, int *b)
     *b = kept;
 }
 
-static void push_ready(gf_schedule *s, int task)
+static void push_ready(gf_farm_schedule *s, int task)
 {
     int at = s->heap_size++;
     s->heap[at] = task;
@@ -28,7 +28,7 @@ static void push_ready(gf_schedule *s, int task)
         swap(&s->heap[at], &s->heap[up]);
 }
 
-static int pop_ready(gf_schedule *s)
+static int pop_ready(gf_farm_schedule *s)
 {
     int top = s->heap[0];
     s->heap[0] = s->heap[--s->heap_size];
@@ -44,7 +44,7 @@ static int pop_ready(gf_schedule *s)
 
 /* ---- set-up ---- */
 
-static void list_dependents(gf_schedule *s)
+static void list_dependents(gf_farm_schedule *s)
 {
     for (int i = 0; i < s->count; i++)
         for (int k = 0; k < s->tasks[i].need_count; k++) s->first[s->tasks[i].needs[k] + 1]++;
@@ -57,7 +57,7 @@ static void list_dependents(gf_schedule *s)
 }
 
 /* Kahn's order; priorities are filled from its end. */
-static gf_status set_priorities(gf_schedule *s)
+static gf_status set_priorities(gf_farm_schedule *s)
 {
     gf_status status = GF_OK;
     int *order = gf_alloc((size_t)s->count, sizeof *order);
@@ -86,7 +86,7 @@ out:
     return status;
 }
 
-static void set_states(gf_schedule *s)
+static void set_states(gf_farm_schedule *s)
 {
     for (int i = 0; i < s->count; i++) {
         for (int k = 0; k < s->tasks[i].need_count; k++)
@@ -98,11 +98,12 @@ static void set_states(gf_schedule *s)
         if (s->state[i] == GF_TASK_WAITING && s->missing[i] == 0) push_ready(s, i);
 }
 
-gf_status gf_schedule_init(gf_schedule *s, const gf_farm_task *tasks, int count, int max_attempts)
+gf_status gf_farm_schedule_init(gf_farm_schedule *s, const gf_farm_task *tasks, int count,
+                                int max_attempts)
 {
     gf_status status;
     size_t n = (size_t)count, needs = 0;
-    *s = (gf_schedule){ .tasks = tasks, .count = count, .max_attempts = max_attempts };
+    *s = (gf_farm_schedule){ .tasks = tasks, .count = count, .max_attempts = max_attempts };
     for (int i = 0; i < count; i++) needs += (size_t)tasks[i].need_count;
     s->state = gf_alloc(n, sizeof *s->state);
     s->attempts = gf_alloc(n, sizeof *s->attempts);
@@ -120,7 +121,7 @@ out:
     return status;
 }
 
-void gf_schedule_release(gf_schedule *s)
+void gf_farm_schedule_release(gf_farm_schedule *s)
 {
     free(s->state);
     free(s->attempts);
@@ -129,12 +130,12 @@ void gf_schedule_release(gf_schedule *s)
     free(s->first);
     free(s->dependents);
     free(s->heap);
-    *s = (gf_schedule){ 0 };
+    *s = (gf_farm_schedule){ 0 };
 }
 
 /* ---- events ---- */
 
-int gf_schedule_take(gf_schedule *s)
+int gf_farm_schedule_take(gf_farm_schedule *s)
 {
     if (s->heap_size == 0) return -1;
     int task = pop_ready(s);
@@ -144,7 +145,7 @@ int gf_schedule_take(gf_schedule *s)
     return task;
 }
 
-void gf_schedule_done(gf_schedule *s, int task)
+void gf_farm_schedule_done(gf_farm_schedule *s, int task)
 {
     s->state[task] = GF_TASK_DONE;
     s->running--;
@@ -156,7 +157,7 @@ void gf_schedule_done(gf_schedule *s, int task)
     }
 }
 
-void gf_schedule_return(gf_schedule *s, int task)
+void gf_farm_schedule_return(gf_farm_schedule *s, int task)
 {
     s->running--;
     s->attempts[task]--;
@@ -164,7 +165,7 @@ void gf_schedule_return(gf_schedule *s, int task)
 }
 
 /* Everything that waits for `task`, directly or not; `blocked` is the queue of the search. */
-static int block_dependents(gf_schedule *s, int task, int *blocked)
+static int block_dependents(gf_farm_schedule *s, int task, int *blocked)
 {
     int size = 0, at = 0;
     for (int from = task;; from = blocked[at++]) {
@@ -178,7 +179,8 @@ static int block_dependents(gf_schedule *s, int task, int *blocked)
     }
 }
 
-bool gf_schedule_failed(gf_schedule *s, int task, bool retry, int *blocked, int *blocked_count)
+bool gf_farm_schedule_failed(gf_farm_schedule *s, int task, bool retry, int *blocked,
+                             int *blocked_count)
 {
     *blocked_count = 0;
     s->running--;
@@ -193,7 +195,7 @@ bool gf_schedule_failed(gf_schedule *s, int task, bool retry, int *blocked, int 
     return true;
 }
 
-bool gf_schedule_is_over(const gf_schedule *s)
+bool gf_farm_schedule_is_over(const gf_farm_schedule *s)
 {
     return s->running == 0 && s->heap_size == 0;
 }

@@ -13,7 +13,7 @@ typedef enum gf_task_state {
     GF_TASK_BLOCKED /* what it needs failed */
 } gf_task_state;
 
-typedef struct gf_schedule {
+typedef struct gf_farm_schedule {
     const gf_farm_task *tasks; /* borrowed */
     int count, max_attempts;
     gf_task_state *state;
@@ -24,22 +24,22 @@ typedef struct gf_schedule {
     int *first;
     int *heap, heap_size; /* ready tasks, the longest chain on top */
     int done, failed, blocked, running;
-} gf_schedule;
+} gf_farm_schedule;
 
 /* INVALID where a task needs itself, directly or around a cycle. */
-gf_status gf_schedule_init(gf_schedule *schedule, const gf_farm_task *tasks, int count,
-                           int max_attempts);
-void gf_schedule_release(gf_schedule *schedule);
+gf_status gf_farm_schedule_init(gf_farm_schedule *schedule, const gf_farm_task *tasks, int count,
+                                int max_attempts);
+void gf_farm_schedule_release(gf_farm_schedule *schedule);
 /* The ready task of the longest chain; it runs from now on. -1: none is ready. */
-int gf_schedule_take(gf_schedule *schedule);
-void gf_schedule_done(gf_schedule *schedule, int task);
+int gf_farm_schedule_take(gf_farm_schedule *schedule);
+void gf_farm_schedule_done(gf_farm_schedule *schedule, int task);
 /* Back into the queue without a mark (interrupted, lease lost). */
-void gf_schedule_return(gf_schedule *schedule, int task);
+void gf_farm_schedule_return(gf_farm_schedule *schedule, int task);
 /* An attempt failed. retry: another might not. True: the task has now failed for good, and those
  * that need it are blocked; blocked[count] receives them, *blocked_count of them. */
-bool gf_schedule_failed(gf_schedule *schedule, int task, bool retry, int *blocked,
-                        int *blocked_count);
+bool gf_farm_schedule_failed(gf_farm_schedule *schedule, int task, bool retry, int *blocked,
+                             int *blocked_count);
 /* Nothing runs and nothing is ready. */
-bool gf_schedule_is_over(const gf_schedule *schedule);
+bool gf_farm_schedule_is_over(const gf_farm_schedule *schedule);
 
 #endif

@@ -23,64 +23,64 @@ static const gf_farm_task tree[] = {
 
 TEST("farm: schedule", "the longest remaining path goes first, and what it needs before it")
 {
-    gf_schedule s;
-    REQUIRE_OK(gf_schedule_init(&s, tree, 5, 2));
-    EXPECT_EQ(gf_schedule_take(&s), 0); /* 1 + 2 + 3 */
-    EXPECT_EQ(gf_schedule_take(&s), 4);
-    EXPECT_EQ(gf_schedule_take(&s), -1);
-    gf_schedule_done(&s, 0);
-    EXPECT_EQ(gf_schedule_take(&s), 1);
-    EXPECT_EQ(gf_schedule_take(&s), 3);
-    gf_schedule_done(&s, 4);
-    gf_schedule_done(&s, 3);
-    EXPECT(!gf_schedule_is_over(&s));
-    gf_schedule_done(&s, 1);
-    EXPECT_EQ(gf_schedule_take(&s), 2);
-    gf_schedule_done(&s, 2);
-    EXPECT(gf_schedule_is_over(&s));
+    gf_farm_schedule s;
+    REQUIRE_OK(gf_farm_schedule_init(&s, tree, 5, 2));
+    EXPECT_EQ(gf_farm_schedule_take(&s), 0); /* 1 + 2 + 3 */
+    EXPECT_EQ(gf_farm_schedule_take(&s), 4);
+    EXPECT_EQ(gf_farm_schedule_take(&s), -1);
+    gf_farm_schedule_done(&s, 0);
+    EXPECT_EQ(gf_farm_schedule_take(&s), 1);
+    EXPECT_EQ(gf_farm_schedule_take(&s), 3);
+    gf_farm_schedule_done(&s, 4);
+    gf_farm_schedule_done(&s, 3);
+    EXPECT(!gf_farm_schedule_is_over(&s));
+    gf_farm_schedule_done(&s, 1);
+    EXPECT_EQ(gf_farm_schedule_take(&s), 2);
+    gf_farm_schedule_done(&s, 2);
+    EXPECT(gf_farm_schedule_is_over(&s));
     EXPECT_EQ(s.done, 5);
-    gf_schedule_release(&s);
+    gf_farm_schedule_release(&s);
 }
 
 TEST("farm: schedule", "a task that fails too often blocks all that needs it")
 {
-    gf_schedule s;
+    gf_farm_schedule s;
     int blocked[5], count;
-    REQUIRE_OK(gf_schedule_init(&s, tree, 5, 2));
-    EXPECT_EQ(gf_schedule_take(&s), 0);
-    EXPECT(!gf_schedule_failed(&s, 0, true, blocked, &count));
-    EXPECT_EQ(gf_schedule_take(&s), 0);
-    EXPECT(gf_schedule_failed(&s, 0, true, blocked, &count));
+    REQUIRE_OK(gf_farm_schedule_init(&s, tree, 5, 2));
+    EXPECT_EQ(gf_farm_schedule_take(&s), 0);
+    EXPECT(!gf_farm_schedule_failed(&s, 0, true, blocked, &count));
+    EXPECT_EQ(gf_farm_schedule_take(&s), 0);
+    EXPECT(gf_farm_schedule_failed(&s, 0, true, blocked, &count));
     EXPECT_EQ(count, 3);
     EXPECT_EQ(s.failed, 1);
     EXPECT_EQ(s.blocked, 3);
-    EXPECT_EQ(gf_schedule_take(&s), 4);
-    gf_schedule_release(&s);
+    EXPECT_EQ(gf_farm_schedule_take(&s), 4);
+    gf_farm_schedule_release(&s);
 }
 
 TEST("farm: schedule", "a returned task keeps its attempts; done tasks are not run")
 {
-    gf_schedule s;
+    gf_farm_schedule s;
     gf_farm_task tasks[5];
     memcpy(tasks, tree, sizeof tasks);
     tasks[0].done = tasks[1].done = true;
-    REQUIRE_OK(gf_schedule_init(&s, tasks, 5, 1));
-    EXPECT_EQ(gf_schedule_take(&s), 4);
-    gf_schedule_return(&s, 4);
+    REQUIRE_OK(gf_farm_schedule_init(&s, tasks, 5, 1));
+    EXPECT_EQ(gf_farm_schedule_take(&s), 4);
+    gf_farm_schedule_return(&s, 4);
     EXPECT_EQ(s.attempts[4], 0);
-    EXPECT_EQ(gf_schedule_take(&s), 4);
-    EXPECT_EQ(gf_schedule_take(&s), 2);
-    gf_schedule_release(&s);
+    EXPECT_EQ(gf_farm_schedule_take(&s), 4);
+    EXPECT_EQ(gf_farm_schedule_take(&s), 2);
+    gf_farm_schedule_release(&s);
 }
 
 TEST("farm: schedule", "a circle of needs is refused")
 {
-    gf_schedule s;
+    gf_farm_schedule s;
     const gf_farm_task circle[] = { { .needs = needs_1, .need_count = 1 },
                                     { .needs = needs_0, .need_count = 1 } };
-    EXPECT_STATUS(gf_schedule_init(&s, circle, 2, 1), GF_INVALID);
+    EXPECT_STATUS(gf_farm_schedule_init(&s, circle, 2, 1), GF_INVALID);
     EXPECT_CONTAINS(gf_error_message(), "in a circle");
-    gf_schedule_release(&s);
+    gf_farm_schedule_release(&s);
 }
 
 /* ---- executors ---- */

@@ -47,7 +47,9 @@ CLI     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c))
 REGISTERED := $(wildcard src/nn/*/*.c src/data/*/*.c src/compress/*.c src/compress/*/*.c) \
               $(EXTRA_METHODS)
 
-tests_in = $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out %/gradcheck.c,$(wildcard tests/$(1)/*.c)))
+# What the programs of one folder share is linked into each of them.
+SHARED_TESTS := $(wildcard tests/gradcheck/gradcheck.c tests/golden/reference.c)
+tests_in = $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(SHARED_TESTS),$(wildcard tests/$(1)/*.c)))
 
 ifeq ($(V),)
 quiet = @echo "  $(1) $@";
@@ -97,13 +99,16 @@ $(BUILD)/gen/version.h: FORCE
 FORCE:
 
 # ---- tests ------------------------------------------------------------------------------------
-$(BUILD)/tests/%: tests/%.c $(BUILD)/tests/test.o $(LIBRARY)
+$(BUILD)/tests/%: tests/%.c $(SHARED_TESTS) $(BUILD)/tests/test.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call quiet,LD) $(CC) $(CPPFLAGS) $(MPI_CFLAGS) $(CFLAGS) -MMD -MP -rdynamic -o $@ $< \
-	  $(if $(findstring /gradcheck/,$@),tests/gradcheck/gradcheck.c) \
+	  $(filter $(dir $<)%,$(SHARED_TESTS)) \
 	  $(BUILD)/tests/test.o $(LIBRARY) $(LDFLAGS) $(LDLIBS) -lcunit
 
-programs: $(call tests_in,unit) $(call tests_in,conform) $(call tests_in,golden) $(call tests_in,mpi)
+programs: $(call tests_in,unit) $(call tests_in,conform) $(call tests_in,golden) $(call tests_in,mpi) \
+          build/tests/golden
+build/tests/golden: $(BUILD)/tests/golden/golden
+	@mkdir -p $(@D) && ln -sf ../$(TREE)/tests/golden/golden $@
 gradcheck-programs: $(call tests_in,gradcheck)
 
 unit conform golden mpi: all ## one kind of test
@@ -111,7 +116,7 @@ unit conform golden mpi: all ## one kind of test
 	@sh tests/run.sh $@ $(call tests_in,$@)
 gradcheck: ## gradients against finite differences, in float64
 	@$(MAKE) --no-print-directory TREE=double gradcheck-programs
-	@sh tests/run.sh gradcheck $(patsubst tests/%.c,build/double/tests/%,$(filter-out %/gradcheck.c,$(wildcard tests/gradcheck/*.c)))
+	@sh tests/run.sh gradcheck $(patsubst tests/%.c,build/double/tests/%,$(filter-out $(SHARED_TESTS),$(wildcard tests/gradcheck/*.c)))
 e2e: all ## the program as people use it
 	@sh tests/run.sh e2e $(wildcard tests/e2e/*.sh)
 

@@ -15,6 +15,8 @@ static gf_test *current_test;
 static bool current_failed, current_skipped;
 static int passed, failed, skipped;
 static char folder[64];
+static const char *files[64];
+static int file_count;
 
 void gf_test_register(gf_test *test)
 {
@@ -121,6 +123,12 @@ const char *test_folder(void)
     return folder;
 }
 
+const char *const *test_files(int *count)
+{
+    *count = file_count;
+    return files;
+}
+
 static void run_current(void)
 {
     current_failed = current_skipped = false;
@@ -159,6 +167,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--at-least") == 0 && i + 1 < argc)
             least = atoi(argv[++i]);
+        else if (access(argv[i], R_OK) == 0 && file_count < (int)GF_COUNT(files))
+            files[file_count++] = argv[i];
         else
             filter = argv[i];
     }

@@ -4,7 +4,7 @@
  *
  * A thin layer over CUnit: a test registers itself; EXPECT goes on after a failure, REQUIRE leaves
  * the test. The last line of a program counts: "12 passed, 0 failed, 1 skipped".
- * Arguments: [--at-least N] [part of a name]. */
+ * Arguments: [--at-least N] [part of a name] [FILE...]: files that data-driven tests run on. */
 #ifndef GRIDFRONT_TESTS_TEST_H
 #define GRIDFRONT_TESTS_TEST_H
 
@@ -47,6 +47,8 @@ bool gf_test_status(gf_status got, gf_status want, const char *text, const char 
 void gf_test_skip(const char *why);
 /* A fresh folder of this program, removed at its end. */
 const char *test_folder(void);
+/* The arguments that are files. */
+const char *const *test_files(int *count);
 
 #define EXPECT(condition) ((void)gf_test_check((condition), __FILE__, __LINE__, "%s", #condition))
 #define EXPECT_EQ(a, b)                                                                            \

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Arguments, errors and exit codes.
+. "$(dirname "$0")/common"
+cd "$work" || exit 2
+export GRIDFRONT_SAMPLE="$root/sweeps/data/cifar10-sample.h5"
+
+refused() { # refused SENTENCE WORDS ARGUMENTS...: exit code 2 and one line that holds WORDS
+    sentence=$1
+    words=$2
+    shift 2
+    "$program" "$@" >out.log 2>err.log
+    code=$?
+    check "$sentence: exit code 2" test $code -eq 2
+    check "$sentence: says so" grep -qF -- "$words" err.log
+    check "$sentence: in one line" test "$(wc -l <err.log)" -le 2
+}
+refused "no command" "which command?"
+refused "an unknown command" "did you mean 'report'?" reprot
+refused "an unknown option" "did you mean --store?" run x.cfg --stor y
+refused "a missing value" "--results needs a value" run x.cfg --results
+refused "too many arguments" "one argument too many" plan a b
+refused "a bad point" "is not POINT or POINT.SEED" show results/x 1.b
+refused "a bad format" "docx" report results/x --format docx
+refused "nothing of that name" "nothing is called 'amuont'" help amuont
+
+printf 'name = "bad"; model : { widht = 16; }; stages = ( { train : { epochs = 0; lr = 900; }; } );\n' >bad.cfg
+"$program" run bad.cfg >out.log 2>err.log
+check "a wrong sweep file ends with 2" test $? -eq 2
+check "the unknown key is named with its line" grep -q "bad.cfg:1: .*widht.*width" err.log
+check "the value and its range are named" grep -qE "epochs = 0 is outside \[1" err.log
+check "all mistakes at once" grep -qE "lr = 900 is outside" err.log
+check "nothing was started" grep -q "nothing was started" err.log
+check "and no folder made" test ! -e results
+
+check "help explains a key" sh -c "'$program' help train.lr | grep -q 'base learning rate'"
+check "methods lists them" sh -c "'$program' methods | grep -q filter-l1"
+check "methods is JSON on demand" sh -c "'$program' methods --json | python3 -m json.tool >/dev/null"
+check "the version names revision and flags" sh -c "'$program' --version | grep -q '^flags '"
+"$program" plan "$root/tests/e2e/small.cfg" >plan.log
+check "plan counts trials and stages" grep -q "10 trials, 16 stages (24 if" plan.log
+check "plan is JSON on demand" sh -c "'$program' plan '$root/tests/e2e/small.cfg' --json | python3 -m json.tool >/dev/null"
+check "every sweep file shipped can be planned" sh -c "for f in '$root'/sweeps/*.cfg; do '$program' plan \$f --json >/dev/null || exit 1; done"
+finish

@@ -152,7 +152,7 @@ typedef struct gf_field {
     gf_field_type type;   /* from the member's C type */
     size_t offset, size;  /* of the member */
     const char *fallback; /* default as text; NULL: the key is required */
-    const char *range;    /* "[0, 1)", "(0, inf)"; for a choice "a|b|c"; NULL: any */
+    const char *range;    /* "[0, 1)", "[2, 8] or 32"; for a choice "a|b|c"; NULL: any */
     const char *unit;     /* "epochs", "fraction", ""; */
     const char *help;     /* one line */
 } gf_field;

@@ -22,7 +22,7 @@ typedef enum gf_fact {
 const char *gf_fact_text(gf_fact fact); /* "quantized weights" */
 
 typedef struct gf_method_call {
-    gf_net *net; /* changed in place; replaced as a whole through gf_net_swap if needed */
+    gf_net *net; /* changed in place; on failure in any state */
     const gf_data *data;
     const gf_kernels *kernels;
     const gf_options *options; /* the stage's canonical options, for those who train */
@@ -34,17 +34,20 @@ typedef struct gf_method_call {
     gf_train_hooks hooks; /* to pass on to gf_train */
 } gf_method_call;
 
+#define GF_STAGE_NONE "none"
+
 typedef struct gf_method {
     gf_schema schema; /* config name ("filter-l1"), summary, paper, fields, slots */
     size_t options_size;
-    const char *stage;   /* the stage that takes it: "prune", "quantize", "distill", ... */
+    const char *stage;   /* the stage that takes it: "prune", ...; GF_STAGE_NONE: no sweep does */
     const char *example; /* a stage that runs: "{ prune : { method = \"magnitude\"; ... }; }" */
     unsigned needs;      /* facts that must hold before */
     unsigned refuses;    /* facts that must not hold before */
     const char *refusal; /* the reason printed when a refused fact holds */
     unsigned adds;
-    bool trains;  /* counts as a training stage: has epochs, advances the ordinal */
-    bool teaches; /* takes `teacher` */
+    const char *neutral; /* options under which the network keeps its bits; NULL: there are none */
+    bool trains;         /* a training stage: has epochs, advances the ordinal, adds TRAINED */
+    bool teaches;        /* takes `teacher` */
     gf_status (*apply)(const gf_method_call *call, const void *options);
 } gf_method;
 extern const gf_method *const gf_methods[]; /* generated, NULL-terminated */
@@ -53,6 +56,32 @@ const gf_method *gf_method_find(const char *stage, const char *name);
 /* INVALID with the reason when `method` cannot follow `facts`; else updates *facts. */
 gf_status gf_method_follow(const gf_method *method, unsigned *facts);
 
+/* Fields of a method that trains: all of gf_train_options but the warm-up, which stands in the slot
+ * `schedule` (gf_train_slots). S: the method's options, which begin with `gf_train_options train`;
+ * given to gf_train by its schema. */
+#define GF_TRAIN_FIELD(S, key, fallback, range, unit, help)                                        \
+    GF_FIELD_AS(#key, S, train.key, fallback, range, unit, help)
+#define GF_TRAIN_FIELDS(S, epochs_, lr_)                                                           \
+    GF_TRAIN_FIELD(S, epochs, epochs_, "[1, 100000]", "epochs", "how long"),                       \
+        GF_TRAIN_FIELD(S, batch, "128", "[2, 8192]", "images", "per step"),                        \
+        GF_TRAIN_FIELD(S, lr, lr_, "(0, 100]", "", "base learning rate"),                          \
+        GF_TRAIN_FIELD(S, momentum, "0.9", "[0, 1)", "", "of SGD"),                                \
+        GF_TRAIN_FIELD(S, nesterov, "true", NULL, "", "Nesterov's momentum"),                      \
+        GF_TRAIN_FIELD(S, weight_decay, "0.0005", "[0, 1]", "",                                    \
+                       "of convolution and fully connected weights"),                              \
+        { "decay",                                                                                 \
+          GF_FIELD_CHOICE,                                                                         \
+          offsetof(S, train.decay),                                                                \
+          sizeof(int),                                                                             \
+          "coupled",                                                                               \
+          "coupled|decoupled",                                                                     \
+          "",                                                                                      \
+          "decay inside the gradient, or beside it (AdamW's way)" },                               \
+        GF_TRAIN_FIELD(S, label_smoothing, "0", "[0, 1)", "fraction",                              \
+                       "of the target spread over all classes"),                                   \
+        GF_TRAIN_FIELD(S, ema, "0", "[0, 1)", "",                                                  \
+                       "decay of the weights' moving average, used at the end; 0: off")
+
 /* ---- shared analyses and rewrites ------------------------------------------------------------ */
 
 /* Sets of channels that can only be removed together (residual adds, shortcuts, depthwise and
@@ -60,6 +89,7 @@ gf_status gf_method_follow(const gf_method *method, unsigned *facts);
 typedef struct gf_channel_slice {
     int param, axis; /* whose indices these are; axis 0: filters, 3: input channels */
     int first;       /* group channel c is index first + c */
+    int blocks;      /* > 1: input of a grouped convolution, index c % (channels / blocks) */
     bool source;     /* produces the channels (a convolution's filters) */
 } gf_channel_slice;
 typedef struct gf_channel_group {
@@ -67,9 +97,10 @@ typedef struct gf_channel_group {
     gf_channel_slice *slices;
     int slice_count;
     int *nodes, node_count; /* nodes whose output channels these are */
-    bool prunable;          /* false: input or logits belong to it */
+    bool prunable;          /* false: input, logits or a padded shortcut belong to it */
     bool internal;          /* one source only: block-internal */
-    int multiple;           /* channels must stay a multiple of this (grouped convolutions) */
+    int multiple;           /* grouped convolutions: the channels are this many equal blocks, and
+                             * what is kept must be the same positions in each */
 } gf_channel_group;
 typedef struct gf_channel_groups {
     gf_channel_group *items;
@@ -77,11 +108,13 @@ typedef struct gf_channel_groups {
 } gf_channel_groups;
 gf_status gf_channel_groups_find(gf_channel_groups *groups, const gf_net *net);
 void gf_channel_groups_release(gf_channel_groups *groups);
-/* Removes all but keep[] (ascending) from everything in the group; attributes are adapted. */
+/* Removes all but keep[] (ascending) from everything in the group; attributes are adapted. Groups
+ * stay valid unless the network has concatenations: find them again then. */
 gf_status gf_channel_group_keep(gf_net *net, const gf_channel_group *group, const int *keep,
                                 int count);
 /* Folds every conv -> bn pair: W' = gamma W / sqrt(var + eps), b' = beta - gamma mean / sqrt(..)
- * (1806.08342, section 3.2.2). */
+ * (1806.08342, section 3.2.2). Quantized weights keep their codes: only their scales change, per
+ * channel from then on, and the stored weight becomes the quantized one. */
 gf_status gf_net_fold_bn(gf_net *net, const gf_kernels *kernels);
 
 #endif

@@ -13,6 +13,12 @@
 #include <gridfront/kernels.h>
 #include <gridfront/store.h>
 
+#ifdef GF_DOUBLE
+#define GF_REAL_DTYPE GF_F64
+#else
+#define GF_REAL_DTYPE GF_F32
+#endif
+
 #define GF_NAME        64
 #define GF_NODE_INPUTS 4
 #define GF_NODE_PARAMS 8
@@ -86,6 +92,10 @@ struct gf_view_kind {
     /* Output filters keep[0..count-1] are all that remain (axis 0), or input channels (axis 3):
      * cut the states accordingly. NULL: states do not depend on the shape. */
     gf_status (*select)(gf_view *view, const gf_param *param, int axis, const int *keep, int count);
+    /* Filter f of the weight is about to be multiplied by factor[f] (BN folding): the states
+     * follow, so that the view's output is multiplied too. NULL: states do not depend on
+     * magnitudes. */
+    gf_status (*rescale)(gf_view *view, const gf_param *param, const gf_real *factor);
     /* Do the states, read from a file, fit the parameter (names, types, sizes)? */
     bool (*check)(const gf_view *view, const gf_param *param);
 };

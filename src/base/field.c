@@ -36,6 +36,8 @@ static gf_status check_range(const gf_field *field, double value, const char *te
     range allowed = range_parse(field->range);
     bool above = allowed.low_open ? value > allowed.low : value >= allowed.low;
     bool below = allowed.high_open ? value < allowed.high : value <= allowed.high;
+    const char *other = field->range ? strstr(field->range, " or ") : NULL;
+    if (other && value == strtod(other + strlen(" or "), NULL)) return GF_OK;
     if (!above || !below) return gf_fail(GF_INVALID, "= %s is outside %s", text, field->range);
     return GF_OK;
 }

@@ -13,12 +13,6 @@
 
 #include <gridfront/nn.h>
 
-#ifdef GF_DOUBLE
-#define GF_REAL_DTYPE GF_F64
-#else
-#define GF_REAL_DTYPE GF_F32
-#endif
-
 #define GF_ROLE_LIST(X)                                                                            \
     X(WEIGHT, "weight")                                                                            \
     X(BIAS, "bias")                                                                                \

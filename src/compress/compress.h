@@ -1,0 +1,18 @@
+/* What the files of compress share. */
+#ifndef GRIDFRONT_COMPRESS_COMPRESS_H
+#define GRIDFRONT_COMPRESS_COMPRESS_H
+
+#include <gridfront/method.h>
+
+/* A view before all others of the parameter: a mask stands before every quantizer, so that what is
+ * masked is an exact zero whatever follows. Pointers to the parameter's other views move. */
+gf_status gf_param_add_first_view(gf_param *param, gf_view **view, const char *kind,
+                                  const void *options);
+gf_view *gf_param_find_view(gf_param *param, const char *kind); /* NULL: absent */
+
+/* A convolution or a fully connected layer: something with weights and MACs. */
+bool gf_node_has_weight(const gf_node *node);
+/* Its weight, params[0]. */
+gf_param *gf_node_weight(const gf_net *net, const gf_node *node);
+
+#endif

@@ -43,7 +43,7 @@ OBJECTS := $(PLAIN:%.c=$(BUILD)/%.o) $(BUILD)/gen/registry.o \
            $(if $(filter double,$(TREE)),,$(foreach isa,$(ISAS),$(FAST:%.c=$(BUILD)/%.$(isa).o)))
 LIBRARY := $(BUILD)/libgridfront.a
 PROGRAM := $(BUILD)/gridfront
-CLI     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c))
+CLI     := $(if $(wildcard src/report/*.c),$(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c)))
 REGISTERED := $(wildcard src/nn/*/*.c src/data/*/*.c src/compress/*.c src/compress/*/*.c) \
               $(EXTRA_METHODS)
 

@@ -15,8 +15,10 @@ const gf_schema gf_model_schema = {
     .slots = model_slots,
 };
 
+/* The template belongs to no stage that a sweep could name. */
 static bool is_first_of_its_stage(const gf_method *const *method)
 {
+    if (strcmp((*method)->stage, "none") == 0) return false;
     for (const gf_method *const *earlier = gf_methods; earlier < method; earlier++)
         if (strcmp((*earlier)->stage, (*method)->stage) == 0) return false;
     return true;

@@ -1,0 +1,168 @@
+/* The end of a run: latencies on the idle machine, the DONE mark, the report, the front. */
+#include "lead.h"
+
+#include <gridfront/deploy.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LATENCY_SECONDS 0.2 /* of repeated passes for each network and batch */
+
+/* ---- latencies ---- */
+
+typedef struct latency_job {
+    const char *dir;
+    gf_study *study;
+    const gf_study_plan *plan;
+    const gf_kernels *kernels;
+    uint32_t fence;
+} latency_job;
+
+static int latency_wish(const gf_options *settings)
+{
+    const char *wish = gf_options_get(settings, "resources.latency");
+    bool objective = false;
+    for (int i = 0;; i++) {
+        char key[48];
+        snprintf(key, sizeof key, "objective.%d.metric", i);
+        const char *metric = gf_options_get(settings, key);
+        if (!metric) break;
+        objective |= strncmp(metric, "latency", 7) == 0;
+    }
+    if (objective || (wish && strcmp(wish, "all") == 0)) return GF_LATENCY_ALL;
+    return wish && strcmp(wish, "none") == 0 ? GF_LATENCY_NONE : GF_LATENCY_FRONT;
+}
+
+static gf_status measure_row(latency_job *job, int row)
+{
+    gf_status status;
+    gf_net *net = NULL;
+    gf_latency one, many;
+    double values[GF_METRIC_COUNT];
+    GF_TRY(gf_study_read_result(job->study, row, values));
+    if (isfinite(values[GF_METRIC_LATENCY_1])) return GF_OK;
+    GF_TRY(gf_stage_load(&net, job->study, job->dir, row));
+    GF_TRY(gf_latency_measure(&one, net, 1, LATENCY_SECONDS, job->kernels));
+    GF_TRY(gf_latency_measure(&many, net, 128, LATENCY_SECONDS, job->kernels));
+    values[GF_METRIC_LATENCY_1] = one.p50;
+    values[GF_METRIC_LATENCY_128] = many.p50;
+    GF_TRY(gf_study_write_result(job->study, row, values, job->fence));
+out:
+    gf_net_destroy(net);
+    return status;
+}
+
+/* Is point p on the front? From the report, so that both agree. */
+static gf_status measure_points(latency_job *job, int wish)
+{
+    gf_status status = GF_OK;
+    bool *front = gf_alloc((size_t)job->plan->point_count, sizeof *front);
+    gf_report *report = NULL;
+    GF_TRY_ALLOC(front);
+    GF_TRY(gf_cli_load_report(&report, job->dir, true, false, true));
+    gf_report_front(report, front);
+    for (int t = 0; t < job->plan->trial_count; t++) {
+        const gf_trial_row *trial = &job->plan->trials[t];
+        gf_stage_state state;
+        int row = trial->stages[trial->stage_count - 1];
+        if (trial->seed_index > 0 || (wish == GF_LATENCY_FRONT && !front[trial->point])) continue;
+        GF_TRY(gf_study_read_state(job->study, row, &state));
+        if (state == GF_STAGE_DONE) GF_TRY(measure_row(job, row));
+    }
+out:
+    gf_report_destroy(report);
+    free(front);
+    return status;
+}
+
+static gf_status measure_latencies(const char *dir)
+{
+    gf_status status;
+    latency_job job = { .dir = dir };
+    gf_options *settings = NULL;
+    GF_TRY(gf_study_open(&job.study, dir, true));
+    job.plan = gf_study_plan_get(job.study);
+    GF_TRY(gf_options_parse(&settings, job.plan->settings));
+    int wish = latency_wish(settings);
+    if (wish == GF_LATENCY_NONE) goto out;
+    GF_TRY(gf_kernels_start(1));
+    GF_TRY(gf_kernels_get(&job.kernels));
+    GF_TRY(gf_study_highest_fence(job.study, &job.fence));
+    GF_TRY(measure_points(&job, wish));
+out:
+    gf_options_destroy(settings);
+    gf_study_close(job.study);
+    return status;
+}
+
+/* ---- what is said at the end ---- */
+
+static gf_status print_front(const char *dir)
+{
+    gf_status status;
+    gf_report *report = NULL;
+    gf_text text = { 0 };
+    GF_TRY(gf_cli_load_report(&report, dir, true, false, false));
+    GF_TRY(gf_report_write(report, GF_FORMAT_TEXT, &text));
+    fputs(text.data ? text.data : "", stdout);
+out:
+    gf_text_release(&text);
+    gf_report_destroy(report);
+    return status;
+}
+
+static void print_failure(gf_study *study, const char *dir, int row, const gf_stage_row *stage)
+{
+    gf_stage_attempt attempts[GF_ATTEMPTS_KEPT];
+    int count = 0;
+    if (gf_study_read_attempts(study, row, attempts, &count) != GF_OK) count = 0;
+    printf("failed: stage %d (%s %s): %s\n        again, alone: gridfront stage %s %d\n", row,
+           stage->kind, stage->label, count ? attempts[count - 1].reason : "?", dir, row);
+}
+
+static gf_status print_failures(const char *dir)
+{
+    gf_status status;
+    gf_study *study = NULL;
+    int blocked = 0;
+    GF_TRY(gf_study_open(&study, dir, false));
+    const gf_study_plan *plan = gf_study_plan_get(study);
+    for (int row = 0; row < plan->stage_count; row++) {
+        gf_stage_state state;
+        GF_TRY(gf_study_read_state(study, row, &state));
+        blocked += state == GF_STAGE_BLOCKED;
+        if (state == GF_STAGE_FAILED) print_failure(study, dir, row, &plan->stages[row]);
+    }
+    if (blocked)
+        printf("blocked: %d %s that need them\n", blocked, blocked == 1 ? "stage" : "stages");
+out:
+    gf_study_close(study);
+    return status;
+}
+
+gf_status gf_cli_conclude(const gf_summary *summary)
+{
+    gf_status status;
+    char took[32], text[64];
+    if (!summary->nothing_to_do) {
+        GF_TRY(gf_study_lease_take(summary->dir));
+        status = measure_latencies(summary->dir);
+        gf_study_lease_release(summary->dir);
+        GF_TRY(status);
+        snprintf(text, sizeof text, "stages = %d\nfailed = %d\n", summary->stages, summary->failed);
+        GF_TRY(gf_study_mark_done(summary->dir, text));
+    }
+    GF_TRY(gf_cli_write_html(summary->dir));
+    if (summary->nothing_to_do) {
+        printf("%s: everything was done already\n\n", summary->dir);
+    } else {
+        gf_duration_text(took, summary->seconds);
+        printf("%d stages done in %s\n\n", summary->stages - summary->failed, took);
+    }
+    GF_TRY(print_front(summary->dir));
+    GF_TRY(print_failures(summary->dir));
+    printf("\nreport: %s/report.html\n", summary->dir);
+out:
+    return status;
+}

@@ -98,6 +98,7 @@ struct gf_view_kind {
     gf_status (*rescale)(gf_view *view, const gf_param *param, const gf_real *factor);
     /* Do the states, read from a file, fit the parameter (names, types, sizes)? */
     bool (*check)(const gf_view *view, const gf_param *param);
+    bool straight_through; /* backward is a rule of its own, not the derivative */
 };
 extern const gf_view_kind *const gf_view_kinds[]; /* generated */
 const gf_view_kind *gf_view_kind_find(const char *name);
@@ -175,6 +176,9 @@ typedef struct gf_layer_kind {
      * output channel c follows input channel c (bn, relu, pool), or is made anew (conv), or
      * inputs must agree (add), or are laid behind each other (concat). */
     gf_channels channels;
+    /* backward is a rule of its own (straight-through), not the derivative: gradient checks against
+     * finite differences leave it to its author's tests. */
+    bool straight_through;
     /* Bits of the activations this node puts out; NULL: as its input's (relu). */
     double (*bits)(const void *attributes);
 } gf_layer_kind;

@@ -42,7 +42,8 @@ static void update_running(const gf_layer_call *call, const gf_real *mean, const
     }
 }
 
-/* cache: mean [channels], then 1 / sqrt(variance + eps) [channels] */
+/* cache: mean, 1 / sqrt(variance + eps), and a place for the gradients of gamma and beta where
+ * nobody wants them, each [channels] */
 static void forward(const gf_layer_call *call)
 {
     const gf_bn_attributes *a = call->attributes;
@@ -70,10 +71,12 @@ static void backward(const gf_layer_call *call)
     int channels = call->out_shape.channels;
     int pixels = call->out_shape.height * call->out_shape.width;
     const gf_real *mean = call->cache, *scale = call->cache + channels;
+    gf_real *d_gamma = call->d_weight[GAMMA], *d_beta = call->d_weight[BETA];
+    if (!d_gamma) d_gamma = call->cache + 2 * (size_t)channels;
+    if (!d_beta) d_beta = call->cache + 3 * (size_t)channels;
     (call->mode == GF_MODE_TRAIN ? call->kernels->bn_backward : call->kernels->bn_backward_frozen)(
-        call->d_in[0], call->d_weight[GAMMA], call->d_weight[BETA], call->d_out, call->in[0], mean,
-        scale, call->weight[GAMMA], call->batch, pixels, channels, call->d_in_add[0],
-        call->scratch);
+        call->d_in[0], d_gamma, d_beta, call->d_out, call->in[0], mean, scale, call->weight[GAMMA],
+        call->batch, pixels, channels, call->d_in_add[0], call->scratch);
 }
 
 static size_t cache(int batch, const gf_shape *in, gf_shape out, const void *attributes)
@@ -81,7 +84,7 @@ static size_t cache(int batch, const gf_shape *in, gf_shape out, const void *att
     (void)batch;
     (void)in;
     (void)attributes;
-    return 2 * (size_t)out.channels;
+    return 4 * (size_t)out.channels;
 }
 
 static const gf_field fields[] = {

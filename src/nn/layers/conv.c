@@ -1,6 +1,6 @@
 /* Convolution, grouped and depthwise included. x [batch, h, w, c], weight [filters, kh, kw,
  * c / groups], optional bias [filters]. */
-#include <gridfront/nn.h>
+#include "affine.h"
 
 static gf_conv_shape conv_shape(int batch, gf_shape in, const gf_conv_attributes *a)
 {
@@ -38,35 +38,22 @@ static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void
 static int params(gf_param_spec *specs, const gf_shape *in, const void *attributes)
 {
     const gf_conv_attributes *a = attributes;
-    specs[0] = (gf_param_spec){ .suffix = "weight",
-                                .role = GF_ROLE_WEIGHT,
-                                .rank = 4,
-                                .dims = { a->filters, a->kernel_height, a->kernel_width,
-                                          in->channels / a->groups } };
-    specs[1] = (gf_param_spec){
-        .suffix = "bias", .role = GF_ROLE_BIAS, .rank = 1, .dims = { a->filters }
-    };
-    return 1 + a->bias;
+    gf_conv_shape s = conv_shape(1, *in, a);
+    return gf_affine_params(specs, &s, a->bias);
 }
 
 static void forward(const gf_layer_call *call)
 {
     const gf_conv_attributes *a = call->attributes;
     gf_conv_shape s = conv_shape(call->batch, call->in_shape[0], a);
-    call->kernels->conv_forward(call->out, call->in[0], call->weight[0],
-                                a->bias ? call->weight[1] : NULL, &s, call->scratch);
+    gf_affine_forward(call, &s, a->bias);
 }
 
 static void backward(const gf_layer_call *call)
 {
     const gf_conv_attributes *a = call->attributes;
     gf_conv_shape s = conv_shape(call->batch, call->in_shape[0], a);
-    if (call->d_weight[0])
-        call->kernels->conv_backward_weight(call->d_weight[0], a->bias ? call->d_weight[1] : NULL,
-                                            call->d_out, call->in[0], &s, call->scratch);
-    if (call->d_in[0])
-        call->kernels->conv_backward_input(call->d_in[0], call->d_out, call->weight[0], &s,
-                                           call->d_in_add[0], call->scratch);
+    gf_affine_backward(call, &s, a->bias);
 }
 
 static int64_t macs(const gf_shape *in, gf_shape out, const void *attributes)

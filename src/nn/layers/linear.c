@@ -1,5 +1,5 @@
 /* Fully connected layer: a 1x1 convolution of a 1x1 image. weight [features, 1, 1, channels]. */
-#include <gridfront/nn.h>
+#include "affine.h"
 
 static gf_conv_shape linear_shape(int batch, gf_shape in, const gf_linear_attributes *a)
 {
@@ -30,34 +30,22 @@ static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void
 static int params(gf_param_spec *specs, const gf_shape *in, const void *attributes)
 {
     const gf_linear_attributes *a = attributes;
-    specs[0] = (gf_param_spec){ .suffix = "weight",
-                                .role = GF_ROLE_WEIGHT,
-                                .rank = 4,
-                                .dims = { a->features, 1, 1, in->channels } };
-    specs[1] = (gf_param_spec){
-        .suffix = "bias", .role = GF_ROLE_BIAS, .rank = 1, .dims = { a->features }
-    };
-    return 1 + a->bias;
+    gf_conv_shape s = linear_shape(1, *in, a);
+    return gf_affine_params(specs, &s, a->bias);
 }
 
 static void forward(const gf_layer_call *call)
 {
     const gf_linear_attributes *a = call->attributes;
     gf_conv_shape s = linear_shape(call->batch, call->in_shape[0], a);
-    call->kernels->conv_forward(call->out, call->in[0], call->weight[0],
-                                a->bias ? call->weight[1] : NULL, &s, call->scratch);
+    gf_affine_forward(call, &s, a->bias);
 }
 
 static void backward(const gf_layer_call *call)
 {
     const gf_linear_attributes *a = call->attributes;
     gf_conv_shape s = linear_shape(call->batch, call->in_shape[0], a);
-    if (call->d_weight[0])
-        call->kernels->conv_backward_weight(call->d_weight[0], a->bias ? call->d_weight[1] : NULL,
-                                            call->d_out, call->in[0], &s, call->scratch);
-    if (call->d_in[0])
-        call->kernels->conv_backward_input(call->d_in[0], call->d_out, call->weight[0], &s,
-                                           call->d_in_add[0], call->scratch);
+    gf_affine_backward(call, &s, a->bias);
 }
 
 static int64_t macs(const gf_shape *in, gf_shape out, const void *attributes)

@@ -1,0 +1,46 @@
+/* Weight and bias of convolutions and fully connected layers, each of which may be frozen. */
+#include "affine.h"
+
+int gf_affine_params(gf_param_spec *specs, const gf_conv_shape *s, bool bias)
+{
+    specs[0] = (gf_param_spec){ .suffix = "weight",
+                                .role = GF_ROLE_WEIGHT,
+                                .rank = 4,
+                                .dims = { s->filters, s->kernel_height, s->kernel_width,
+                                          s->channels / s->groups } };
+    specs[1] = (gf_param_spec){
+        .suffix = "bias", .role = GF_ROLE_BIAS, .rank = 1, .dims = { s->filters }
+    };
+    return 1 + bias;
+}
+
+void gf_affine_forward(const gf_layer_call *call, const gf_conv_shape *s, bool bias)
+{
+    call->kernels->conv_forward(call->out, call->in[0], call->weight[0],
+                                bias ? call->weight[1] : NULL, s, call->scratch);
+}
+
+/* Where the weight is frozen and the kernel that sums both is not called. */
+static void bias_gradient(const gf_layer_call *call, const gf_conv_shape *s)
+{
+    size_t rows = (size_t)s->batch * (size_t)s->out_height * (size_t)s->out_width;
+#pragma omp parallel for
+    for (int f = 0; f < s->filters; f++) {
+        double sum = 0;
+        for (size_t r = 0; r < rows; r++)
+            sum += (double)call->d_out[r * (size_t)s->filters + (size_t)f];
+        call->d_weight[1][f] = (gf_real)sum;
+    }
+}
+
+void gf_affine_backward(const gf_layer_call *call, const gf_conv_shape *s, bool bias)
+{
+    if (call->d_weight[0])
+        call->kernels->conv_backward_weight(call->d_weight[0], bias ? call->d_weight[1] : NULL,
+                                            call->d_out, call->in[0], s, call->scratch);
+    else if (bias && call->d_weight[1])
+        bias_gradient(call, s);
+    if (call->d_in[0])
+        call->kernels->conv_backward_input(call->d_in[0], call->d_out, call->weight[0], s,
+                                           call->d_in_add[0], call->scratch);
+}

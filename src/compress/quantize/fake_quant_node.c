@@ -132,6 +132,7 @@ const gf_layer_kind gf_layer_fake_quant = {
     .params = params,
     .forward = forward,
     .backward = backward,
+    .straight_through = true,
     .cache = cache,
     .reads_in = true,
     .in_place = true,

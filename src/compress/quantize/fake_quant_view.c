@@ -161,6 +161,7 @@ const gf_view_kind gf_view_fake_quant = {
     .options_size = sizeof(gf_weight_quant_options),
     .forward = forward,
     .backward = backward,
+    .straight_through = true,
     .refresh = refresh,
     .code = code,
     .select = select_entries,

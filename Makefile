@@ -79,6 +79,7 @@ $(BUILD)/src/cli/%.o: src/cli/%.c | $(BUILD)/gen/version.h
 	$(call compile)
 $(BUILD)/gen/registry.o: $(BUILD)/gen/registry.c
 	$(call compile)
+$(BUILD)/src/report/html.o: $(wildcard src/report/html/*) # embedded by the assembler
 $(BUILD)/%.o: %.c
 	$(call compile)
 define isa_rule

@@ -42,6 +42,8 @@ gf_status gf_report_write(const gf_report *report, gf_format format, gf_text *ou
  * attempts, and the command that runs it alone. seed_index -1: all. */
 gf_status gf_report_show(const gf_report *report, gf_text *out, int point, int seed_index,
                          bool log);
+/* front[points]: who is on it. */
+void gf_report_front(const gf_report *report, bool *front);
 /* "best so far: 92.4 % at 0.35 MB (point 31); front of 9 points" */
 gf_status gf_report_best(const gf_report *report, gf_text *out);
 

@@ -30,7 +30,7 @@ static void count_text(char out[64], double value)
 {
     static const char *const units[] = { "", " k", " M", " G", " T" };
     size_t unit = 0;
-    while (fabs(value) >= 9999.5 && unit + 1 < GF_COUNT(units)) {
+    while (fabs(value) >= 999.5 && unit + 1 < GF_COUNT(units)) {
         value /= 1000;
         unit++;
     }

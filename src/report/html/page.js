@@ -16,7 +16,7 @@ const isFraction = name => name.includes("accuracy");
 function short(value) {
   const units = ["", " k", " M", " G", " T"];
   let unit = 0;
-  while (Math.abs(value) >= 9999.5 && unit < units.length - 1) { value /= 1000; unit++; }
+  while (Math.abs(value) >= 999.5 && unit < units.length - 1) { value /= 1000; unit++; }
   return (Math.abs(value) >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)) + units[unit];
 }
 function bytes(value) {
@@ -90,7 +90,8 @@ function axis(name, log) {
     type: log ? "log" : "value", scale: true, name: name, nameLocation: "middle",
     nameGap: 34, nameTextStyle: {color: css("--soft")},
     axisLabel: {color: css("--soft"), hideOverlap: true,
-      formatter: v => isFraction(name) ? (100 * v).toFixed(0) + " %" : format(name, v)},
+      showMinLabel: false, showMaxLabel: false,
+      formatter: v => isFraction(name) ? (100 * v).toFixed(1) + " %" : format(name, v)},
     axisLine: {lineStyle: {color: css("--line")}}, splitLine: {lineStyle: {color: css("--line")}},
   };
 }
@@ -102,7 +103,7 @@ function errorBars(points, x, y) {
   const rows = points.filter(p => p.metrics[y].half !== null)
     .map(p => [value(p, x), value(p, y) - p.metrics[y].half, value(p, y) + p.metrics[y].half]);
   return {
-    type: "custom", data: rows, silent: true, z: 1,
+    type: "custom", data: rows, silent: true, z: 1, clip: true,
     renderItem: (params, api) => {
       const low = api.coord([api.value(0), api.value(1)]);
       const high = api.coord([api.value(0), api.value(2)]);
@@ -122,6 +123,15 @@ function series(name, points, x, y, color, size) {
       itemStyle: fixed.has(p.point) ? {borderColor: css("--ink"), borderWidth: 2} : undefined})),
   };
 }
+// Room around the points: a factor on a logarithmic axis, a margin with the error bars elsewhere.
+function extent(points, name, log) {
+  const low = p => value(p, name) - (log ? 0 : p.metrics[name].half ?? 0);
+  const high = p => value(p, name) + (log ? 0 : p.metrics[name].half ?? 0);
+  const least = Math.min(...points.map(low)), most = Math.max(...points.map(high));
+  if (log) return {min: least / 1.3, max: most * 1.3};
+  const margin = (most - least) * .05 || Math.abs(most) * .05 || 1;
+  return {min: least - margin, max: most + margin};
+}
 function drawScatter() {
   const x = $("x").value, y = $("y").value, log = $("log").checked;
   const there = finished.filter(p => value(p, x) !== null && value(p, y) !== null &&
@@ -129,13 +139,15 @@ function drawScatter() {
   const front = there.filter(p => p.front), knee = there.filter(p => p.point === data.knee);
   const rest = $("only").checked ? [] : there.filter(p => !p.front);
   const line = [...front].sort((a, b) => value(a, x) - value(b, x));
+  if (!there.length) return;
   scatter.setOption({
-    animation: false, grid: {left: 62, right: 16, top: 34, bottom: 50},
+    animation: false, grid: {left: 76, right: 16, top: 34, bottom: 50},
     legend: {top: 0, textStyle: {color: css("--ink")}, data: ["front", "dominated", "knee"]},
     tooltip: {confine: true, formatter: p => p.data.point === undefined ? ""
       : tooltip(data.points[p.data.point]), backgroundColor: css("--card"),
       borderColor: css("--line"), textStyle: {color: css("--ink"), fontSize: 12}},
-    xAxis: axis(x, log), yAxis: axis(y, false),
+    xAxis: {...axis(x, log), ...extent(there, x, log)},
+    yAxis: {...axis(y, false), ...extent(there, y, false), nameGap: 54},
     dataZoom: [{type: "inside", xAxisIndex: 0}, {type: "inside", yAxisIndex: 0}],
     series: [
       {type: "line", data: line.map(p => [value(p, x), value(p, y)]), symbol: "none", silent: true,

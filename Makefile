@@ -9,10 +9,13 @@ BUILD  := build/$(TREE)
 
 # ---- flags ------------------------------------------------------------------------------------
 PACKAGES := libconfig libxxhash jansson hwloc zlib
-HDF5     := $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
-BLAS     := $(shell pkg-config --exists openblas && echo openblas || echo blas)
+HDF5     := $(shell pkg-config --exists hdf5 2>/dev/null && echo hdf5 || echo hdf5-serial)
+BLAS     := openblas
 MPI_CFLAGS := $(shell pkg-config --cflags ompi-c 2>/dev/null || mpicc --showme:compile 2>/dev/null)
 MPI_LIBS   := $(shell pkg-config --libs ompi-c 2>/dev/null || mpicc --showme:link 2>/dev/null)
+MISSING    := $(shell for name in $(PACKAGES) $(HDF5) $(BLAS) cunit; do \
+                pkg-config --exists $$name 2>/dev/null || echo $$name; done) \
+              $(if $(MPI_LIBS),,openmpi)
 LIB_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) $(HDF5) $(BLAS) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(PACKAGES) $(HDF5) $(BLAS) 2>/dev/null)
 
@@ -22,6 +25,7 @@ OPTIMIZE := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 TREE_FLAGS_asan   := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
                      -fno-omit-frame-pointer -O1
 TREE_FLAGS_double := -DGF_DOUBLE
+TREE_FLAGS_coverage := --coverage -fprofile-update=atomic -O1
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -I$(BUILD)/gen $(LIB_CFLAGS)
 CFLAGS   += -std=gnu11 -g -fopenmp $(OPTIMIZE) $(WARNINGS) $(TREE_FLAGS_$(TREE))
 LDLIBS   += $(LIB_LIBS) $(MPI_LIBS) -lm -ldl -lpthread
@@ -57,11 +61,12 @@ endif
 
 .SECONDARY:
 .DEFAULT_GOAL := all
-.PHONY: all setup test run-tests demo unit conform gradcheck golden mpi e2e asan check check-layers \
-        check-headers check-format format bench data install clean help programs
+.PHONY: all libraries setup test run-tests programs unit conform gradcheck golden mpi e2e asan coverage \
+        demo data bench check check-layers check-headers check-symbols check-format format tidy \
+        install clean help FORCE
 
 all: $(if $(CLI),$(PROGRAM),$(LIBRARY)) ## build/gridfront
-	@mkdir -p build && ln -sf $(TREE)/gridfront build/gridfront
+	@[ $(TREE) != release ] || ln -sf release/gridfront build/gridfront
 
 $(PROGRAM): $(CLI) $(LIBRARY)
 	$(call quiet,LD) $(CC) $(CFLAGS) -rdynamic -o $@ $(CLI) $(LIBRARY) $(LDFLAGS) $(LDLIBS)
@@ -75,15 +80,17 @@ $(call quiet,CC) $(CC) $(CPPFLAGS) $(if $(findstring /farm/,$@)$(findstring /mpi
 	$(CFLAGS) $(1) -MMD -MP -c -o $@ $<
 endef
 
-$(BUILD)/src/cli/%.o: src/cli/%.c | $(BUILD)/gen/version.h
+$(BUILD)/src/cli/%.o: src/cli/%.c | $(BUILD)/gen/version.h libraries
 	$(call compile)
 $(BUILD)/gen/registry.o: $(BUILD)/gen/registry.c
 	$(call compile)
 $(BUILD)/src/report/html.o: $(wildcard src/report/html/*) # embedded by the assembler
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | libraries
 	$(call compile)
+libraries:
+	@[ -z "$(strip $(MISSING))" ] || { echo "missing: $(strip $(MISSING)); run: make setup"; exit 1; } >&2
 define isa_rule
-$(BUILD)/src/kernels/fast/%.$(1).o: src/kernels/fast/%.c
+$(BUILD)/src/kernels/fast/%.$(1).o: src/kernels/fast/%.c | libraries
 	$$(call compile,-DGF_ISA=$(1) -ffp-contract=fast $(ISA_FLAGS_$(1)))
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
@@ -127,12 +134,16 @@ test: setup ## set up, then run every test
 	@$(MAKE) --no-print-directory run-tests
 run-tests:
 	@rm -f build/test-counts
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all programs
+	@$(MAKE) --no-print-directory TREE=double gradcheck-programs
 	@for kind in unit conform gradcheck golden mpi e2e; do \
 	   $(MAKE) --no-print-directory $$kind || failed=1; done; \
 	 sh tests/run.sh --sum && [ -z "$$failed" ]
-asan: ## unit and conformance tests under ASan and UBSan
-	@$(MAKE) --no-print-directory TREE=asan unit conform
+asan: ## unit, conformance, golden and rank tests under ASan and UBSan
+	@$(MAKE) --no-print-directory TREE=asan unit conform golden mpi
+coverage: ## lines that the tests reach, room by room
+	@$(MAKE) --no-print-directory TREE=coverage unit conform golden mpi
+	@sh tests/coverage.sh build/coverage
 
 demo: setup ## a small sweep on real images, from file to front
 	@$(MAKE) --no-print-directory all
@@ -146,7 +157,7 @@ bench: all ## images per second of training on this machine
 FORMATTED := $(wildcard include/gridfront/*.h src/*/*.[ch] src/*/*/*.[ch] src/*/*/*/*.[ch] \
                         tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
-check: check-layers check-headers check-format ## layers, headers, formatting
+check: check-layers check-headers check-symbols check-format ## layers, headers, symbols, formatting
 check-layers:
 	@sh tests/check_layers.sh
 check-headers:
@@ -154,12 +165,16 @@ check-headers:
 	   $(CC) $(CPPFLAGS) -std=gnu11 $(WARNINGS) $(MPI_CFLAGS) -fsyntax-only -x c \
 	         -include $$header /dev/null || exit 1; \
 	 done; echo "check-headers: every header compiles alone"
+check-symbols: $(LIBRARY) # the linker finds a name defined twice only when it needs both
+	@sh tests/check_symbols.sh $(LIBRARY)
 check-format:
 	@if command -v clang-format >/dev/null; then \
 	   clang-format --dry-run --Werror $(FORMATTED) && echo "check-format: formatted"; \
 	 else echo "check-format: SKIP, no clang-format here"; fi
 format: ## reformat everything
 	clang-format -i $(FORMATTED)
+tidy: ## clang-tidy over all rooms, with .clang-tidy
+	clang-tidy --quiet $(PLAIN) $(wildcard src/cli/*.c) -- -std=gnu11 -fopenmp $(CPPFLAGS) $(MPI_CFLAGS)
 
 install: all ## into PREFIX (DESTDIR honoured)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/gridfront

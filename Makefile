@@ -66,7 +66,7 @@ endif
         install clean help FORCE
 
 all: $(if $(CLI),$(PROGRAM),$(LIBRARY)) ## build/gridfront
-	@[ $(TREE) != release ] || ln -sf release/gridfront build/gridfront
+	$(if $(and $(CLI),$(filter release,$(TREE))),@ln -sf release/gridfront build/gridfront)
 
 $(PROGRAM): $(CLI) $(LIBRARY)
 	$(call quiet,LD) $(CC) $(CFLAGS) -rdynamic -o $@ $(CLI) $(LIBRARY) $(LDFLAGS) $(LDLIBS)
@@ -114,9 +114,9 @@ $(BUILD)/tests/%: tests/%.c $(SHARED_TESTS) $(BUILD)/tests/test.o $(LIBRARY)
 	  $(BUILD)/tests/test.o $(LIBRARY) $(LDFLAGS) $(LDLIBS) -lcunit
 
 programs: $(call tests_in,unit) $(call tests_in,conform) $(call tests_in,golden) $(call tests_in,mpi) \
-          build/tests/golden
+          $(if $(filter release,$(TREE)),build/tests/golden)
 build/tests/golden: $(BUILD)/tests/golden/golden
-	@mkdir -p $(@D) && ln -sf ../$(TREE)/tests/golden/golden $@
+	@mkdir -p $(@D) && ln -sf ../release/tests/golden/golden $@
 gradcheck-programs: $(call tests_in,gradcheck)
 
 unit conform golden mpi: all ## one kind of test
@@ -126,7 +126,7 @@ gradcheck: ## gradients against finite differences, in float64
 	@$(MAKE) --no-print-directory TREE=double gradcheck-programs
 	@sh tests/run.sh gradcheck $(patsubst tests/%.c,build/double/tests/%,$(filter-out $(SHARED_TESTS),$(wildcard tests/gradcheck/*.c)))
 e2e: all ## the program as people use it
-	@sh tests/run.sh e2e $(wildcard tests/e2e/*.sh)
+	@sh tests/run.sh e2e $(if $(CLI),$(wildcard tests/e2e/*.sh))
 
 setup: ## install what is missing (asks sudo on Debian and Ubuntu)
 	@sh hpc/install.sh

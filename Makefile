@@ -47,7 +47,7 @@ OBJECTS := $(PLAIN:%.c=$(BUILD)/%.o) $(BUILD)/gen/registry.o \
            $(if $(filter double,$(TREE)),,$(foreach isa,$(ISAS),$(FAST:%.c=$(BUILD)/%.$(isa).o)))
 LIBRARY := $(BUILD)/libgridfront.a
 PROGRAM := $(BUILD)/gridfront
-CLI     := $(if $(wildcard src/report/*.c),$(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c)))
+CLI     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c))
 REGISTERED := $(wildcard src/nn/*/*.c src/data/*/*.c src/compress/*.c src/compress/*/*.c) \
               $(EXTRA_METHODS)
 
@@ -65,8 +65,8 @@ endif
         demo data bench check check-layers check-headers check-symbols check-format format tidy \
         install clean help FORCE
 
-all: $(if $(CLI),$(PROGRAM),$(LIBRARY)) ## build/gridfront
-	$(if $(and $(CLI),$(filter release,$(TREE))),@ln -sf release/gridfront build/gridfront)
+all: $(PROGRAM) ## build/gridfront
+	$(if $(filter release,$(TREE)),@ln -sf release/gridfront build/gridfront)
 
 $(PROGRAM): $(CLI) $(LIBRARY)
 	$(call quiet,LD) $(CC) $(CFLAGS) -rdynamic -o $@ $(CLI) $(LIBRARY) $(LDFLAGS) $(LDLIBS)
@@ -126,7 +126,7 @@ gradcheck: ## gradients against finite differences, in float64
 	@$(MAKE) --no-print-directory TREE=double gradcheck-programs
 	@sh tests/run.sh gradcheck $(patsubst tests/%.c,build/double/tests/%,$(filter-out $(SHARED_TESTS),$(wildcard tests/gradcheck/*.c)))
 e2e: all ## the program as people use it
-	@sh tests/run.sh e2e $(if $(CLI),$(wildcard tests/e2e/*.sh))
+	@sh tests/run.sh e2e $(wildcard tests/e2e/*.sh)
 
 setup: ## install what is missing (asks sudo on Debian and Ubuntu)
 	@sh hpc/install.sh

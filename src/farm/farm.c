@@ -7,6 +7,7 @@
 
 #define GATHER_SECONDS  120.0
 #define SILENCE_SECONDS 60.0 /* a master silent this long is dead */
+#define PARTING_SECONDS 5.0  /* for everybody to answer LEAVE */
 #define SERVE_NAP       0.002
 
 int gf_farm_rank_guess(void)
@@ -51,26 +52,30 @@ int gf_farm_size(const gf_farm *farm)
 
 /* ---- gathering ---- */
 
-/* Ranks that are ahead already greet the master: that is kept for later. */
+/* Ranks that are ahead greet the master already: that is kept for later. */
 static gf_status collect_texts(gf_farm *farm, int size)
 {
     gf_status status = GF_OK;
     double begin = gf_clock();
-    gf_message message, early[64];
+    gf_message message, *early = gf_alloc((size_t)size, sizeof *early);
     int early_count = 0;
+    GF_TRY_ALLOC(early);
     for (int whole = 0; whole < size;) {
-        if (gf_clock() - begin > GATHER_SECONDS)
-            return gf_fail(GF_UNSUPPORTED, "only %d of %d ranks answered within %.0f s", whole,
-                           size, GATHER_SECONDS);
+        if (gf_clock() - begin > GATHER_SECONDS) {
+            status = gf_fail(GF_UNSUPPORTED, "only %d of %d ranks answered within %.0f s", whole,
+                             size, GATHER_SECONDS);
+            goto out;
+        }
         if (!gf_transport_receive(farm->transport, &message))
             gf_sleep(0.0005);
         else if (message.kind == GF_MESSAGE_TEXT)
             whole += gf_assembly_add(&farm->gathered[message.from], &message.u.piece);
-        else if (early_count < 64)
+        else if (message.kind == GF_MESSAGE_HELLO && early_count < size)
             early[early_count++] = message;
     }
     for (int i = 0; i < early_count; i++) GF_TRY(gf_transport_keep(farm->transport, &early[i]));
 out:
+    free(early);
     return status;
 }
 
@@ -100,11 +105,28 @@ static gf_status say_hello(gf_farm *farm)
     return gf_transport_send(farm->transport, 0, &hello);
 }
 
-static gf_status leave_by_signal(gf_farm *farm)
+/* A signal usually reaches all ranks and the master then tells us when to leave; one that was meant
+ * for this rank alone lets it finish nothing more. */
+static gf_status heed_signals(gf_farm *farm, double *asked, double now)
 {
-    const gf_message bye = { .kind = GF_MESSAGE_BYE };
-    gf_transport_send(farm->transport, 0, &bye);
-    return gf_fail(GF_INTERRUPTED, "interrupted");
+    gf_worker *worker = &farm->worker;
+    if (gf_farm_asked() == GF_ASKED_NOW) return gf_fail(GF_INTERRUPTED, "interrupted twice");
+    if (gf_farm_asked() == GF_ASKED_NOTHING) return GF_OK;
+    if (!*asked) {
+        *asked = now;
+        gf_worker_stop(worker);
+    }
+    return !worker->busy ? gf_worker_retire(worker) : GF_OK;
+}
+
+static gf_status check_silence(const gf_farm *farm, double now)
+{
+    const gf_worker *worker = &farm->worker;
+    if (now - worker->heard > SILENCE_SECONDS ||
+        (worker->parting && now - worker->parting > 2 * PARTING_SECONDS))
+        return gf_fail(GF_LOST, "rank %d: nothing heard from the master for %.0f s",
+                       gf_farm_rank(farm), now - worker->heard);
+    return GF_OK;
 }
 
 gf_status gf_farm_serve(gf_farm *farm)
@@ -118,16 +140,8 @@ gf_status gf_farm_serve(gf_farm *farm)
         while (!worker->left && gf_transport_receive(farm->transport, &message))
             GF_TRY(gf_worker_handle(worker, &message));
         GF_TRY(gf_worker_tick(worker, SERVE_NAP));
-        double now = gf_clock();
-        if (gf_farm_signals() > 0 && !asked) {
-            asked = now;
-            gf_worker_stop(worker);
-        }
-        /* The signal usually reaches all ranks: the master then tells us when to leave. */
-        if (asked && !worker->busy && now - asked > 5) return leave_by_signal(farm);
-        if (now - worker->heard > SILENCE_SECONDS)
-            return gf_fail(GF_LOST, "rank %d: nothing heard from the master for %.0f s",
-                           gf_farm_rank(farm), SILENCE_SECONDS);
+        GF_TRY(heed_signals(farm, &asked, gf_clock()));
+        GF_TRY(check_silence(farm, gf_clock()));
     }
     farm->served = true;
     farm->finalize = worker->finalize;
@@ -137,18 +151,33 @@ out:
 
 /* ---- closing ---- */
 
-/* Ranks that wait in serve must hear of it when rank 0 leaves without having led. */
+static void tell_others(gf_farm *farm, gf_message_kind kind, int value)
+{
+    const gf_message message = { .kind = kind, .value = value };
+    for (int rank = 1; rank < gf_farm_size(farm); rank++)
+        gf_transport_send(farm->transport, rank, &message);
+}
+
+/* Rank 0: whoever does not answer is dead, and MPI_Finalize would wait for it for ever. */
 static void dismiss_others(gf_farm *farm)
 {
-    const gf_message leave = { .kind = GF_MESSAGE_LEAVE, .value = 1 };
-    for (int rank = 1; rank < gf_farm_size(farm); rank++)
-        gf_transport_send(farm->transport, rank, &leave);
+    double begin = gf_clock();
+    gf_message message;
+    tell_others(farm, GF_MESSAGE_LEAVE, 0);
+    for (int missing = gf_farm_size(farm) - 1; missing > 0 && farm->finalize;) {
+        if (gf_transport_receive(farm->transport, &message))
+            missing -= message.kind == GF_MESSAGE_BYE && message.value;
+        else
+            gf_sleep(0.0005);
+        if (gf_clock() - begin > PARTING_SECONDS) farm->finalize = false;
+    }
+    tell_others(farm, GF_MESSAGE_FAREWELL, farm->finalize);
 }
 
 void gf_farm_close(gf_farm *farm)
 {
     if (!farm) return;
-    if (gf_farm_rank(farm) == 0 && !farm->led) dismiss_others(farm);
+    if (gf_farm_rank(farm) == 0) dismiss_others(farm);
     gf_zygote_stop(&farm->zygote);
     bool finalize = farm->finalize && (gf_farm_rank(farm) == 0 || farm->served);
     for (int rank = 0; farm->gathered && rank < gf_farm_size(farm); rank++)

@@ -11,14 +11,15 @@ struct gf_farm {
     gf_zygote zygote;
     gf_shared *shared;
     gf_worker worker;
-    bool led, served;      /* everybody else has been told to leave; we have been told */
+    bool served;           /* we have been told to leave */
     bool finalize;         /* nobody died: MPI_Finalize will not hang */
     gf_assembly *gathered; /* [size] in rank 0 */
     const char **texts;    /* [size], borrowed from gathered */
 };
 
-/* Signals that asked this process to go: 0, 1, or more for impatience. */
-int gf_farm_signals(void);
+/* What signals asked of this process so far. */
+typedef enum gf_asked { GF_ASKED_NOTHING, GF_ASKED_SAVE, GF_ASKED_NOW } gf_asked;
+gf_asked gf_farm_asked(void);
 void gf_farm_catch_signals(void);
 /* This rank's share of the node's cores and memory; warns where a binding leaves cores idle. */
 void gf_farm_share_node(gf_worker *worker, const gf_transport *transport);

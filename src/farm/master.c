@@ -1,43 +1,14 @@
 /* Rank 0: hands out leases, takes them back from silent ranks, and counts. Point-to-point only;
  * it drains without a nap while messages come, then backs off from 20 us to 1 ms. */
-#include "farm_private.h"
-#include "schedule.h"
+#include "lead.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_SECONDS 0.25
-#define NAP_LEAST    20e-6
-#define NAP_MOST     1e-3
-
-typedef struct rank_state {
-    bool greeted, idle, gone; /* gone: left or silent beyond its lease */
-    int task;                 /* -1: none */
-    uint32_t fence;
-    double heard, started, busy; /* gf_clock; busy: s of finished attempts */
-    double share;
-    char host[64], line[128];
-    gf_assembly log;
-} rank_state;
-
-typedef struct lead {
-    gf_farm *farm;
-    const gf_farm_master *master;
-    gf_farm_schedule schedule;
-    rank_state *ranks;
-    int size;
-    uint32_t *fences; /* [tasks]: newest lease of each */
-    int *blocked;     /* [tasks]: scratch */
-    double begin, ticked, nap;
-    double cost_done, seconds_done; /* of tasks that finished in this run */
-    double ratio_squares;           /* sum of squares of seconds per cost, for the interval */
-    int timed;
-    int newest; /* rank of the newest line */
-    bool stopping;
-    gf_status fatal; /* what ends the sweep */
-    char fatal_reason[512];
-} lead;
+#define NAP_LEAST     20e-6
+#define NAP_MOST      1e-3
+#define START_SECONDS 60.0 /* for a rank to greet */
 
 /* ---- leases ---- */
 
@@ -80,38 +51,64 @@ static gf_status assign(lead *l, int rank, int task)
     return gf_transport_send(l->farm->transport, rank, &message);
 }
 
+static bool is_free(const rank_state *r)
+{
+    return r->greeted && r->idle && !r->gone && !r->retired;
+}
+
+static bool can_work(const lead *l)
+{
+    for (int rank = 0; rank < l->size; rank++)
+        if (is_free(&l->ranks[rank])) return true;
+    return false;
+}
+
 static gf_status assign_all(lead *l)
 {
     gf_status status = GF_OK;
     for (int rank = 0; rank < l->size && !l->stopping; rank++) {
-        if (!l->ranks[rank].greeted || !l->ranks[rank].idle || l->ranks[rank].gone) continue;
-        int task = gf_farm_schedule_take(&l->schedule);
-        if (task < 0) return GF_OK;
+        if (!is_free(&l->ranks[rank])) continue;
+        int task = gf_farm_schedule_take(&l->schedule, gf_lead_cost_left(l));
+        if (task < 0) break;
         GF_TRY(assign(l, rank, task));
     }
+    l->late = l->schedule.running == 0 && l->schedule.heap_size > 0 && can_work(l);
 out:
     return status;
 }
 
-static void lose_rank(lead *l, int rank)
+/* Its task goes to others, without a mark: a rank is lost to its node more often than to its task.
+ */
+static void lose_rank(lead *l, int rank, double silence)
 {
     rank_state *r = &l->ranks[rank];
-    if (r->task >= 0) gf_farm_schedule_return(&l->schedule, r->task);
+    if (r->task >= 0) {
+        gf_task_outcome outcome = { .task = r->task,
+                                    .attempt = l->schedule.attempts[r->task],
+                                    .rank = rank,
+                                    .fence = r->fence,
+                                    .status = GF_LOST,
+                                    .seconds = gf_clock() - r->started };
+        snprintf(outcome.host, sizeof outcome.host, "%s", r->host);
+        snprintf(outcome.reason, sizeof outcome.reason, "rank %d on %s was silent for %.0f s", rank,
+                 r->host, silence);
+        if (l->master->ended) l->master->ended(l->master->context, &outcome);
+        gf_farm_schedule_return(&l->schedule, r->task);
+    }
     r->task = -1;
     r->idle = false;
     r->gone = true;
-    l->farm->finalize = false;
 }
 
 static void expire_leases(lead *l)
 {
     double now = gf_clock();
-    for (int rank = 0; rank < l->size; rank++) {
+    for (int rank = 1; rank < l->size; rank++) { /* rank 0 is ourselves */
         rank_state *r = &l->ranks[rank];
         if (!r->greeted || r->gone || now - r->heard < l->master->options.lease_seconds) continue;
         gf_log(GF_WARN, "farm", "rank %d on %s has been silent for %.0f s; its task goes to others",
                rank, r->host, now - r->heard);
-        lose_rank(l, rank);
+        lose_rank(l, rank, now - r->heard);
     }
 }
 
@@ -197,10 +194,6 @@ static gf_status take_ended(lead *l, const gf_message *m)
     if (r->task != m->task || r->fence != m->fence) return GF_OK; /* of a lease that ran out */
     r->task = -1;
     r->busy += m->u.ending.seconds;
-    if (m->value) { /* revoked: nothing was wrong with it */
-        gf_farm_schedule_return(&l->schedule, m->task);
-        return GF_OK;
-    }
     tell_ended(l, m, r);
     if (m->u.ending.status == GF_OK) {
         gf_farm_schedule_done(&l->schedule, m->task);
@@ -259,75 +252,11 @@ static gf_status take_message(lead *l, const gf_message *m)
     case GF_MESSAGE_ENDED:
         return take_ended(l, m);
     case GF_MESSAGE_BYE:
-        lose_rank(l, m->from);
-        l->farm->finalize = true; /* it leaves in order */
+        r->retired = true;
         return GF_OK;
     default:
         return GF_OK;
     }
-}
-
-/* ---- progress ---- */
-
-static double remaining_cost(const lead *l)
-{
-    double cost = 0;
-    for (int task = 0; task < l->schedule.count; task++)
-        if (l->schedule.state[task] <= GF_TASK_RUNNING) cost += l->master->tasks[task].cost;
-    for (int rank = 0; rank < l->size; rank++)
-        if (l->ranks[rank].task >= 0)
-            cost -= l->ranks[rank].share * l->master->tasks[l->ranks[rank].task].cost;
-    return cost;
-}
-
-/* Seconds per cost so far, running tasks by their shares included; NaN before any is known. */
-static double seconds_per_cost(const lead *l, double now)
-{
-    double cost = l->cost_done, seconds = l->seconds_done;
-    for (int rank = 0; rank < l->size; rank++) {
-        const rank_state *r = &l->ranks[rank];
-        if (r->task >= 0 && r->share > 0.02) {
-            cost += r->share * l->master->tasks[r->task].cost;
-            seconds += now - r->started;
-        }
-    }
-    return cost > 0 ? seconds / cost : NAN;
-}
-
-static void estimate_remaining(const lead *l, gf_farm_progress *p, double now)
-{
-    double rate = seconds_per_cost(l, now), half = 0.5;
-    int workers = p->ranks > 0 ? p->ranks : 1;
-    p->remaining = rate * remaining_cost(l) / workers;
-    if (l->timed > 1 && l->cost_done > 0) {
-        double variance = l->ratio_squares / l->timed - rate * rate;
-        half = 0.05 + 1.96 * sqrt(variance > 0 ? variance : 0) / rate / sqrt(l->timed);
-    }
-    if (half > 0.5) half = 0.5;
-    p->remaining_low = p->remaining * (1 - half);
-    p->remaining_high = p->remaining * (1 + half);
-}
-
-static void tick(lead *l)
-{
-    double now = gf_clock(), busy = 0;
-    gf_farm_progress p = { .total = l->schedule.count,
-                           .done = l->schedule.done,
-                           .failed = l->schedule.failed,
-                           .blocked = l->schedule.blocked,
-                           .running = l->schedule.running,
-                           .elapsed = now - l->begin };
-    if (!l->master->tick || now - l->ticked < TICK_SECONDS) return;
-    l->ticked = now;
-    for (int rank = 0; rank < l->size; rank++) {
-        const rank_state *r = &l->ranks[rank];
-        p.ranks += r->greeted && !r->gone;
-        busy += r->busy + (r->task >= 0 ? now - r->started : 0);
-    }
-    p.busy = busy / (p.elapsed * l->size);
-    p.line = l->ranks[l->newest].line;
-    estimate_remaining(l, &p, now);
-    l->master->tick(l->master->context, &p);
 }
 
 /* ---- the loop ---- */
@@ -344,19 +273,43 @@ out:
     return status;
 }
 
+/* Fails when tasks wait and nobody is left to do them. */
+static gf_status check_workers(const lead *l)
+{
+    bool waits = gf_clock() - l->begin < START_SECONDS;
+    for (int rank = 0; rank < l->size; rank++) {
+        const rank_state *r = &l->ranks[rank];
+        if (r->greeted ? !r->gone && !r->retired : waits) return GF_OK;
+    }
+    if (l->schedule.running > 0) return GF_OK;
+    return gf_fail(GF_LOST, "no rank is left that can work");
+}
+
+static bool is_over(const lead *l)
+{
+    return gf_farm_schedule_is_over(&l->schedule) ||
+           ((l->stopping || l->late) && l->schedule.running == 0);
+}
+
+static gf_status heed_signals(lead *l)
+{
+    if (gf_farm_asked() == GF_ASKED_NOW)
+        return gf_fail(GF_INTERRUPTED, "interrupted twice: left without saving");
+    return gf_farm_asked() == GF_ASKED_SAVE ? stop_all(l) : GF_OK;
+}
+
 static gf_status lead_loop(lead *l)
 {
     gf_status status = GF_OK;
-    while (!gf_farm_schedule_is_over(&l->schedule) && !(l->stopping && l->schedule.running == 0)) {
+    while (!is_over(l)) {
         GF_TRY(drain(l));
-        if (gf_farm_signals() > 0) GF_TRY(stop_all(l));
-        if (gf_farm_signals() > 1)
-            return gf_fail(GF_INTERRUPTED, "interrupted twice: left without saving");
+        GF_TRY(heed_signals(l));
         expire_leases(l);
         GF_TRY(assign_all(l));
+        GF_TRY(check_workers(l));
         GF_TRY(gf_worker_tick(&l->farm->worker, l->nap));
         l->nap = l->nap * 2 < NAP_MOST ? l->nap * 2 : NAP_MOST;
-        tick(l);
+        gf_lead_tick(l);
     }
 out:
     return status;
@@ -392,13 +345,6 @@ static void lead_release(lead *l)
     free(l->blocked);
 }
 
-static void dismiss_all(lead *l)
-{
-    for (int rank = 1; rank < l->size; rank++)
-        send_kind(l, rank, GF_MESSAGE_LEAVE, 0, l->farm->finalize);
-    l->farm->led = true;
-}
-
 gf_status gf_farm_lead(gf_farm *farm, const gf_farm_master *master, int *failed)
 {
     gf_status status;
@@ -410,8 +356,9 @@ gf_status gf_farm_lead(gf_farm *farm, const gf_farm_master *master, int *failed)
         status = gf_fail(l.fatal, "%s", l.fatal_reason);
     else if (l.stopping)
         status = gf_fail(GF_INTERRUPTED, "interrupted; everything is saved");
+    else if (l.late)
+        status = gf_fail(GF_INTERRUPTED, "what is left does not fit into the time left");
 out:
-    if (l.ranks) dismiss_all(&l);
     lead_release(&l);
     return status;
 }

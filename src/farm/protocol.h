@@ -6,13 +6,16 @@
  *                      BEAT   every second: the running task, its share done, a line for people
  *                      LOG    pieces of a failed task's log, before its ENDED
  *                      ENDED  outcome of an attempt; the worker is idle again
- *                      BYE    this rank leaves on its own (a signal)
+ *                      BYE    this rank takes no more tasks (its zygote died, a signal), and
+ *                             with `value` 1 the answer to LEAVE
  *   master -> worker   STUDY  pieces of the text for executors
  *                      ASSIGN a lease: task, attempt, fence, limits
  *                      RENEW  answer to BEAT: the lease of `fence` goes on
  *                      REVOKE the lease of `fence` is over: end the executor, report nothing
  *                      STOP   save and return
- *                      LEAVE  no more work; `value` is 1 when MPI_Finalize is safe */
+ *                      LEAVE  no more work: answer BYE
+ *                      FAREWELL everybody has answered or is lost; `value` is 1 when nobody is
+ *                             and MPI_Finalize is safe */
 #ifndef GRIDFRONT_FARM_PROTOCOL_H
 #define GRIDFRONT_FARM_PROTOCOL_H
 
@@ -31,7 +34,8 @@ typedef enum gf_message_kind {
     GF_MESSAGE_RENEW,
     GF_MESSAGE_REVOKE,
     GF_MESSAGE_STOP,
-    GF_MESSAGE_LEAVE
+    GF_MESSAGE_LEAVE,
+    GF_MESSAGE_FAREWELL
 } gf_message_kind;
 
 enum { GF_PIECE = 3072 };

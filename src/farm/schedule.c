@@ -18,28 +18,53 @@ static void swap(int *a, int *b)
     *b = kept;
 }
 
-static void push_ready(gf_farm_schedule *s, int task)
+static void rise(gf_farm_schedule *s, int at)
 {
-    int at = s->heap_size++;
-    s->heap[at] = task;
-    s->state[task] = GF_TASK_READY;
     for (int up = (at - 1) / 2; at > 0 && comes_before(s, s->heap[at], s->heap[up]);
          at = up, up = (at - 1) / 2)
         swap(&s->heap[at], &s->heap[up]);
 }
 
-static int pop_ready(gf_farm_schedule *s)
+static void sink(gf_farm_schedule *s, int at)
 {
-    int top = s->heap[0];
-    s->heap[0] = s->heap[--s->heap_size];
-    for (int at = 0;;) {
+    for (;;) {
         int best = at, left = 2 * at + 1, right = left + 1;
         if (left < s->heap_size && comes_before(s, s->heap[left], s->heap[best])) best = left;
         if (right < s->heap_size && comes_before(s, s->heap[right], s->heap[best])) best = right;
-        if (best == at) return top;
+        if (best == at) return;
         swap(&s->heap[at], &s->heap[best]);
         at = best;
     }
+}
+
+static void push_ready(gf_farm_schedule *s, int task)
+{
+    s->heap[s->heap_size++] = task;
+    s->state[task] = GF_TASK_READY;
+    rise(s, s->heap_size - 1);
+}
+
+static int remove_ready(gf_farm_schedule *s, int at)
+{
+    int task = s->heap[at];
+    s->heap[at] = s->heap[--s->heap_size];
+    if (at < s->heap_size) {
+        rise(s, at);
+        sink(s, at);
+    }
+    return task;
+}
+
+/* Place in the heap of the first task that costs at most `most`; usually the top. */
+static int find_ready(const gf_farm_schedule *s, double most)
+{
+    int best = -1;
+    for (int at = 0; at < s->heap_size; at++) {
+        if (s->tasks[s->heap[at]].cost > most) continue;
+        if (best < 0 || comes_before(s, s->heap[at], s->heap[best])) best = at;
+        if (at == 0) break;
+    }
+    return best;
 }
 
 /* ---- set-up ---- */
@@ -135,10 +160,11 @@ void gf_farm_schedule_release(gf_farm_schedule *s)
 
 /* ---- events ---- */
 
-int gf_farm_schedule_take(gf_farm_schedule *s)
+int gf_farm_schedule_take(gf_farm_schedule *s, double most)
 {
-    if (s->heap_size == 0) return -1;
-    int task = pop_ready(s);
+    int at = find_ready(s, most);
+    if (at < 0) return -1;
+    int task = remove_ready(s, at);
     s->state[task] = GF_TASK_RUNNING;
     s->attempts[task]++;
     s->running++;

@@ -30,8 +30,9 @@ typedef struct gf_farm_schedule {
 gf_status gf_farm_schedule_init(gf_farm_schedule *schedule, const gf_farm_task *tasks, int count,
                                 int max_attempts);
 void gf_farm_schedule_release(gf_farm_schedule *schedule);
-/* The ready task of the longest chain; it runs from now on. -1: none is ready. */
-int gf_farm_schedule_take(gf_farm_schedule *schedule);
+/* The ready task of the longest chain among those that cost at most `most`; it runs from now on.
+ * -1: none is ready. */
+int gf_farm_schedule_take(gf_farm_schedule *schedule, double most);
 void gf_farm_schedule_done(gf_farm_schedule *schedule, int task);
 /* Back into the queue without a mark (interrupted, lease lost). */
 void gf_farm_schedule_return(gf_farm_schedule *schedule, int task);

@@ -23,12 +23,33 @@ void gf_worker_release(gf_worker *w)
 
 /* ---- leases ---- */
 
+static gf_message answer(const gf_worker *w, gf_message_kind kind)
+{
+    return (gf_message){
+        .kind = kind, .task = w->lease.task, .attempt = w->lease.attempt, .fence = w->lease.fence
+    };
+}
+
+/* The lease goes back unused: nothing is wrong with the task. */
+static gf_status give_back(gf_worker *w)
+{
+    gf_message message = answer(w, GF_MESSAGE_ENDED);
+    gf_ending *ending = &message.u.ending;
+    ending->status = w->stopping ? GF_INTERRUPTED : GF_LOST;
+    snprintf(ending->host, sizeof ending->host, "%s", w->host);
+    snprintf(ending->reason, sizeof ending->reason, "rank %d takes no more tasks",
+             gf_transport_rank(w->transport));
+    w->busy = false;
+    return gf_transport_send(w->transport, 0, &message);
+}
+
 static gf_status begin_task(gf_worker *w, const gf_message *assign)
 {
     double now = gf_clock();
     const gf_assignment *a = &assign->u.assignment;
     int threads = a->threads > 0 ? a->threads : CPU_COUNT(&w->cores);
     w->lease = *assign;
+    if (w->retired) return give_back(w); /* it crossed our BYE */
     w->busy = true;
     w->revoked = w->hung = w->exhausted = false;
     w->started = w->beat_sent = now;
@@ -40,7 +61,8 @@ static gf_status begin_task(gf_worker *w, const gf_message *assign)
                              .fence = assign->fence,
                              .memory_limit = a->memory_limit ? a->memory_limit : w->memory_share,
                              .cores = w->cores };
-    return gf_zygote_run(w->zygote, &order);
+    gf_zygote_run(w->zygote, &order); /* where the zygote is gone, the next poll says so */
+    return GF_OK;
 }
 
 static void renew(gf_worker *w, const gf_message *message)
@@ -54,7 +76,8 @@ static gf_status revoke_lease(gf_worker *w, const gf_message *message)
 {
     if (!w->busy || message->fence != w->lease.fence) return GF_OK;
     w->revoked = true;
-    return gf_zygote_kill(w->zygote);
+    gf_zygote_kill(w->zygote);
+    return GF_OK;
 }
 
 void gf_worker_stop(gf_worker *w)
@@ -63,13 +86,29 @@ void gf_worker_stop(gf_worker *w)
     if (w->busy) atomic_store(&w->shared->stop, true);
 }
 
+gf_status gf_worker_retire(gf_worker *w)
+{
+    const gf_message bye = { .kind = GF_MESSAGE_BYE };
+    if (w->retired) return GF_OK;
+    w->retired = true;
+    return gf_transport_send(w->transport, 0, &bye);
+}
+
+static gf_status part(gf_worker *w)
+{
+    const gf_message bye = { .kind = GF_MESSAGE_BYE, .value = 1 };
+    w->parting = gf_clock();
+    w->retired = true;
+    return gf_transport_send(w->transport, 0, &bye);
+}
+
 gf_status gf_worker_handle(gf_worker *w, const gf_message *message)
 {
     w->heard = gf_clock();
     switch (message->kind) {
     case GF_MESSAGE_STUDY:
-        if (gf_assembly_add(&w->study, &message->u.piece))
-            return gf_zygote_tell(w->zygote, w->study.text, w->study.size);
+        if (gf_assembly_add(&w->study, &message->u.piece) && !w->broken)
+            gf_zygote_tell(w->zygote, w->study.text, w->study.size);
         return GF_OK;
     case GF_MESSAGE_ASSIGN:
         return begin_task(w, message);
@@ -82,6 +121,8 @@ gf_status gf_worker_handle(gf_worker *w, const gf_message *message)
         gf_worker_stop(w);
         return GF_OK;
     case GF_MESSAGE_LEAVE:
+        return part(w);
+    case GF_MESSAGE_FAREWELL:
         w->left = true;
         w->finalize = message->value;
         return GF_OK;
@@ -103,15 +144,20 @@ static void describe_end(const gf_worker *w, gf_ending *ending, const gf_report_
     char size[32], time[32];
     gf_bytes_text(size, (double)end->peak_memory);
     gf_duration_text(time, ending->seconds);
-    if (w->hung)
+    if (status == GF_LOST)
+        snprintf(ending->reason, sizeof ending->reason, "its lease was over after %s", time);
+    else if (w->hung)
         snprintf(ending->reason, sizeof ending->reason, "no end after %s: over its deadline", time);
     else if (w->exhausted)
         snprintf(ending->reason, sizeof ending->reason, "over its memory limit, at %s", size);
     else if (end->signal)
         snprintf(ending->reason, sizeof ending->reason, "killed by signal %d (%s) at %s, after %s",
                  end->signal, strsignal(end->signal), size, time);
-    else if (status != GF_OK)
+    else if (status != GF_OK && w->shared->reason[0])
         snprintf(ending->reason, sizeof ending->reason, "%s", w->shared->reason);
+    else if (status != GF_OK)
+        snprintf(ending->reason, sizeof ending->reason, "ended itself without a result, after %s",
+                 time);
 }
 
 static void fill_ending(const gf_worker *w, gf_message *message, const gf_report_of_end *end)
@@ -119,6 +165,7 @@ static void fill_ending(const gf_worker *w, gf_message *message, const gf_report
     gf_ending *ending = &message->u.ending;
     gf_status status = end->exited ? (gf_status)atomic_load(&w->shared->status) : GF_FAILED;
     if (w->hung || w->exhausted) status = GF_FAILED;
+    if (w->revoked && status != GF_OK) status = GF_LOST;
     *ending = (gf_ending){ .status = status,
                            .signal = end->signal,
                            .hung = w->hung,
@@ -127,13 +174,6 @@ static void fill_ending(const gf_worker *w, gf_message *message, const gf_report
                            .seconds = gf_clock() - w->started };
     snprintf(ending->host, sizeof ending->host, "%s", w->host);
     describe_end(w, ending, end);
-}
-
-static gf_message answer(const gf_worker *w, gf_message_kind kind)
-{
-    return (gf_message){
-        .kind = kind, .task = w->lease.task, .attempt = w->lease.attempt, .fence = w->lease.fence
-    };
 }
 
 static gf_status send_log(gf_worker *w)
@@ -155,8 +195,8 @@ static gf_status end_task(gf_worker *w, const gf_report_of_end *end)
     gf_message message = answer(w, GF_MESSAGE_ENDED);
     w->busy = false;
     fill_ending(w, &message, end);
-    message.value = w->revoked;
-    if (message.u.ending.status != GF_OK && message.u.ending.status != GF_INTERRUPTED)
+    gf_status status_of_task = (gf_status)message.u.ending.status;
+    if (status_of_task != GF_OK && status_of_task != GF_INTERRUPTED && status_of_task != GF_LOST)
         GF_TRY(send_log(w));
     GF_TRY(gf_transport_send(w->transport, 0, &message));
 out:
@@ -205,7 +245,20 @@ static gf_status watch(gf_worker *w)
     GF_TRY(send_beat(w, now));
     if (!w->busy) return GF_OK;
     w->revoked |= now > atomic_load(&w->shared->lease_until);
-    if (w->revoked || is_over_limit(w, now)) GF_TRY(gf_zygote_kill(w->zygote));
+    if (w->revoked || is_over_limit(w, now)) gf_zygote_kill(w->zygote);
+out:
+    return status;
+}
+
+/* No other can be forked once MPI runs: this rank takes no more tasks. */
+static gf_status lose_zygote(gf_worker *w)
+{
+    gf_status status = GF_OK;
+    gf_log(GF_WARN, "farm", "the zygote of rank %d on %s died; this rank takes no more tasks",
+           gf_transport_rank(w->transport), w->host);
+    w->broken = true;
+    if (w->busy) GF_TRY(give_back(w));
+    GF_TRY(gf_worker_retire(w));
 out:
     return status;
 }
@@ -214,10 +267,10 @@ gf_status gf_worker_tick(gf_worker *w, double seconds)
 {
     gf_status status;
     gf_report_of_end end;
-    int ended = gf_zygote_poll(w->zygote, &end, seconds);
-    if (ended < 0)
-        return gf_fail(GF_LOST, "the zygote of rank %d died", gf_transport_rank(w->transport));
-    if (ended && w->busy && end.fence == w->lease.fence) GF_TRY(end_task(w, &end));
+    int ended = w->broken ? 0 : gf_zygote_poll(w->zygote, &end, seconds);
+    if (w->broken) gf_sleep(seconds);
+    if (ended < 0) GF_TRY(lose_zygote(w));
+    if (ended > 0 && w->busy && end.fence == w->lease.fence) GF_TRY(end_task(w, &end));
     GF_TRY(watch(w));
 out:
     return status;

@@ -13,11 +13,15 @@ typedef struct gf_worker {
     int64_t memory_share;
     char host[64];
 
-    bool busy, stopping, left, finalize; /* left: told to; finalize: and MPI_Finalize is safe */
-    bool revoked, hung, exhausted;       /* why the running executor is being ended */
-    gf_message lease;                    /* the ASSIGN that runs */
+    bool busy, stopping;
+    bool retired;                  /* takes no more tasks: its zygote died, or a signal came */
+    bool broken;                   /* the zygote is gone */
+    bool left, finalize;           /* told farewell; MPI_Finalize is safe */
+    bool revoked, hung, exhausted; /* why the running executor is being ended */
+    gf_message lease;              /* the ASSIGN that runs */
     gf_assembly study;
     double started, beat_sent, heard; /* gf_clock */
+    double parting;                   /* when the master asked us to leave; 0: not yet */
 } gf_worker;
 
 void gf_worker_init(gf_worker *worker, gf_transport *transport, gf_zygote *zygote,
@@ -28,5 +32,7 @@ gf_status gf_worker_handle(gf_worker *worker, const gf_message *message);
 gf_status gf_worker_tick(gf_worker *worker, double seconds);
 /* People want this rank to go: the executor saves and returns. */
 void gf_worker_stop(gf_worker *worker);
+/* Takes no more tasks, but stays until all leave together; the master is told once. */
+gf_status gf_worker_retire(gf_worker *worker);
 
 #endif

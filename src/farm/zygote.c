@@ -18,9 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PACKET = 60000 };
+enum { PACKET = 60000, DRAIN_MOST = 256 << 10 };
 
-typedef enum command_kind { COMMAND_STUDY, COMMAND_RUN, COMMAND_KILL, COMMAND_QUIT } command_kind;
+typedef enum command_kind { COMMAND_STUDY, COMMAND_RUN, COMMAND_KILL } command_kind;
 typedef struct command {
     int32_t kind, size; /* size: of the study's text behind this head */
     gf_order order;
@@ -46,6 +46,24 @@ static void close_pipe(int *file)
     *file = -1;
 }
 
+static void send_end(zygote_state *z, const gf_report_of_end *end)
+{
+    z->pid = 0;
+    atomic_store(&z->shared->executor, 0);
+    while (send(z->socket, end, sizeof *end, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static void report_no_start(zygote_state *z, int error)
+{
+    const gf_report_of_end end = { .task = z->order.task, .fence = z->order.fence, .exited = 1 };
+    snprintf(z->shared->reason, sizeof z->shared->reason, "no executor could be forked: %s",
+             strerror(error));
+    atomic_store(&z->shared->status, GF_NOMEM);
+    close_pipe(&z->output);
+    send_end(z, &end);
+}
+
 static void start_executor(zygote_state *z, const gf_order *order)
 {
     int ends[2];
@@ -53,6 +71,7 @@ static void start_executor(zygote_state *z, const gf_order *order)
     if (pipe2(ends, O_CLOEXEC) != 0) ends[0] = ends[1] = -1;
     pid_t zygote = getpid();
     pid_t pid = fork();
+    int error = errno;
     if (pid == 0) {
         close(z->socket);
         close_pipe(&ends[0]);
@@ -60,20 +79,27 @@ static void start_executor(zygote_state *z, const gf_order *order)
     }
     close_pipe(&ends[1]);
     z->output = ends[0];
+    if (pid < 0) {
+        report_no_start(z, error);
+        return;
+    }
+    setpgid(pid, pid); /* here and there: whoever comes first */
     z->pid = pid;
-    z->pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    z->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (z->output >= 0) fcntl(z->output, F_SETFL, O_NONBLOCK);
-    atomic_store(&z->shared->executor, pid > 0 ? pid : 0);
+    atomic_store(&z->shared->executor, pid);
 }
 
+/* At most so much at once: a task that prints without end must not keep us from commands. */
 static void drain_output(zygote_state *z)
 {
     char bytes[4096];
-    for (ssize_t size; z->output >= 0;) {
-        size = read(z->output, bytes, sizeof bytes);
-        if (size > 0)
+    for (int left = DRAIN_MOST; z->output >= 0 && left > 0;) {
+        ssize_t size = read(z->output, bytes, sizeof bytes);
+        left -= (int)sizeof bytes;
+        if (size > 0) {
             gf_shared_log(z->shared, bytes, (size_t)size);
-        else if (size == 0 || errno != EINTR) {
+        } else if (size == 0 || errno != EINTR) {
             if (size == 0) close_pipe(&z->output);
             return;
         }
@@ -89,13 +115,11 @@ static void report_end(zygote_state *z, int wait_status, const struct rusage *us
         .signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0,
         .peak_memory = (int64_t)usage->ru_maxrss * 1024,
     };
+    kill(-z->pid, SIGKILL); /* what it may have forked */
     drain_output(z);
     close_pipe(&z->output);
     close_pipe(&z->pidfd);
-    z->pid = 0;
-    atomic_store(&z->shared->executor, 0);
-    while (send(z->socket, &end, sizeof end, 0) < 0 && errno == EINTR)
-        ;
+    send_end(z, &end);
 }
 
 static void reap(zygote_state *z)
@@ -119,7 +143,7 @@ static void add_study(zygote_state *z, const command *c, const char *bytes)
     z->study_size += c->size;
 }
 
-/* False: the rank is gone or wants us to end. */
+/* False: the rank is gone, or has closed its end to say so. */
 static bool take_command(zygote_state *z)
 {
     static char packet[PACKET]; /* of the zygote alone; too large for a stack */
@@ -133,14 +157,14 @@ static bool take_command(zygote_state *z)
     else if (c.kind == COMMAND_RUN && !z->pid)
         start_executor(z, &c.order);
     else if (c.kind == COMMAND_KILL && z->pid > 0)
-        kill(z->pid, SIGKILL);
-    return c.kind != COMMAND_QUIT;
+        kill(-z->pid, SIGKILL);
+    return true;
 }
 
 static void end_executor(zygote_state *z)
 {
     if (z->pid <= 0) return;
-    kill(z->pid, SIGKILL);
+    kill(-z->pid, SIGKILL);
     waitpid(z->pid, NULL, 0);
 }
 
@@ -253,10 +277,8 @@ int gf_zygote_poll(gf_zygote *zygote, gf_report_of_end *end, double seconds)
 
 void gf_zygote_stop(gf_zygote *zygote)
 {
-    const command c = { .kind = COMMAND_QUIT };
     if (zygote->pid <= 0) return;
-    send_command(zygote, &c, NULL);
-    close(zygote->socket);
+    close(zygote->socket); /* the zygote takes that as its end */
     waitpid(zygote->pid, NULL, 0);
     zygote->pid = 0;
 }

@@ -4,10 +4,13 @@
 
 #include <gridfront/farm.h>
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- schedule: 0 -> 1 -> 2, 0 -> 3, 4 alone ---- */
@@ -25,17 +28,17 @@ TEST("farm: schedule", "the longest remaining path goes first, and what it needs
 {
     gf_farm_schedule s;
     REQUIRE_OK(gf_farm_schedule_init(&s, tree, 5, 2));
-    EXPECT_EQ(gf_farm_schedule_take(&s), 0); /* 1 + 2 + 3 */
-    EXPECT_EQ(gf_farm_schedule_take(&s), 4);
-    EXPECT_EQ(gf_farm_schedule_take(&s), -1);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 0); /* 1 + 2 + 3 */
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 4);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), -1);
     gf_farm_schedule_done(&s, 0);
-    EXPECT_EQ(gf_farm_schedule_take(&s), 1);
-    EXPECT_EQ(gf_farm_schedule_take(&s), 3);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 1);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 3);
     gf_farm_schedule_done(&s, 4);
     gf_farm_schedule_done(&s, 3);
     EXPECT(!gf_farm_schedule_is_over(&s));
     gf_farm_schedule_done(&s, 1);
-    EXPECT_EQ(gf_farm_schedule_take(&s), 2);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 2);
     gf_farm_schedule_done(&s, 2);
     EXPECT(gf_farm_schedule_is_over(&s));
     EXPECT_EQ(s.done, 5);
@@ -47,14 +50,14 @@ TEST("farm: schedule", "a task that fails too often blocks all that needs it")
     gf_farm_schedule s;
     int blocked[5], count;
     REQUIRE_OK(gf_farm_schedule_init(&s, tree, 5, 2));
-    EXPECT_EQ(gf_farm_schedule_take(&s), 0);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 0);
     EXPECT(!gf_farm_schedule_failed(&s, 0, true, blocked, &count));
-    EXPECT_EQ(gf_farm_schedule_take(&s), 0);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 0);
     EXPECT(gf_farm_schedule_failed(&s, 0, true, blocked, &count));
     EXPECT_EQ(count, 3);
     EXPECT_EQ(s.failed, 1);
     EXPECT_EQ(s.blocked, 3);
-    EXPECT_EQ(gf_farm_schedule_take(&s), 4);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 4);
     gf_farm_schedule_release(&s);
 }
 
@@ -65,11 +68,25 @@ TEST("farm: schedule", "a returned task keeps its attempts; done tasks are not r
     memcpy(tasks, tree, sizeof tasks);
     tasks[0].done = tasks[1].done = true;
     REQUIRE_OK(gf_farm_schedule_init(&s, tasks, 5, 1));
-    EXPECT_EQ(gf_farm_schedule_take(&s), 4);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 4);
     gf_farm_schedule_return(&s, 4);
     EXPECT_EQ(s.attempts[4], 0);
-    EXPECT_EQ(gf_farm_schedule_take(&s), 4);
-    EXPECT_EQ(gf_farm_schedule_take(&s), 2);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 4);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 2);
+    gf_farm_schedule_release(&s);
+}
+
+TEST("farm: schedule", "a task that costs too much is passed over for the next that fits")
+{
+    gf_farm_schedule s;
+    const gf_farm_task tasks[] = { { .cost = 9 }, { .cost = 5 }, { .cost = 2 }, { .cost = 4 } };
+    REQUIRE_OK(gf_farm_schedule_init(&s, tasks, 4, 1));
+    EXPECT_EQ(gf_farm_schedule_take(&s, 4.5), 3);
+    EXPECT_EQ(gf_farm_schedule_take(&s, 1), -1);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 0);
+    EXPECT_EQ(gf_farm_schedule_take(&s, 5), 1);
+    EXPECT_EQ(gf_farm_schedule_take(&s, 5), 2);
+    EXPECT_EQ(gf_farm_schedule_take(&s, 5), -1);
     gf_farm_schedule_release(&s);
 }
 
@@ -115,6 +132,20 @@ static gf_status run_task(void *context, const gf_task *task)
     case 'w': /* works until it is told to stop */
         while (gf_task_may_go_on(task)) gf_sleep(0.01);
         return gf_fail(GF_INTERRUPTED, "saved");
+    case 'p': /* prints without end */
+        for (;;) fprintf(stderr, "more and more and more of the same\n");
+    case 'c': /* leaves a child behind that prints into its log */
+        if (fork() == 0)
+            for (;;) pause();
+        break;
+    case 'e':
+        _exit(3);
+    case 'z': /* kills the zygote */
+        kill(getppid(), SIGKILL);
+        for (;;) pause();
+    case 't':
+        gf_sleep(0.3);
+        break;
     default:
         gf_task_progress(task, 1, "done");
     }
@@ -174,9 +205,13 @@ static void run_farm(record *r, counters *c, const char *study, const gf_farm_ta
         .blocked = on_blocked,
         .tick = on_tick,
     };
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans become our children */
     REQUIRE_OK(gf_farm_open(&farm, NULL, NULL, &program));
     r->status = gf_farm_lead(farm, &master, &r->failed);
     gf_farm_close(farm);
+    double begin = gf_clock(); /* what was just killed takes a moment to go */
+    while (waitpid(-1, NULL, WNOHANG) >= 0 && gf_clock() - begin < 5) gf_sleep(0.001);
+    EXPECT(waitpid(-1, NULL, WNOHANG) == -1); /* none lives on */
 }
 
 static const gf_farm_options usual = { .max_attempts = 2, .lease_seconds = 30, .threads = 1 };
@@ -271,6 +306,60 @@ TEST("farm: executors", "a task that allocates without end meets its limit")
     EXPECT(r.outcomes[0].exhausted);
     EXPECT(r.outcomes[0].peak_memory < (int64_t)512 << 20);
     EXPECT_EQ(c->runs[1], 1);
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "a task that prints without end meets its deadline, with its last words")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 1 } };
+    gf_farm_options options = usual;
+    options.max_attempts = 1;
+    options.deadline_seconds = 1;
+    run_farm(&r, c, "p", alone, 1, options);
+    EXPECT(r.outcomes[0].hung);
+    EXPECT_EQ(r.outcomes[0].log_size, 64 << 10);
+    EXPECT_CONTAINS(r.logs[0], "more of the same");
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "what a task forks does not outlive it; an exit of its own is a failure")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 2 }, { .cost = 1 } };
+    run_farm(&r, c, "ce", alone, 2, usual);
+    EXPECT_EQ(r.failed, 1);
+    EXPECT_EQ(r.outcomes[0].status, GF_OK);
+    EXPECT_CONTAINS(r.outcomes[1].reason, "without a result");
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "without its zygote the last rank gives up, and says why")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 1 } };
+    run_farm(&r, c, "z", alone, 1, usual);
+    EXPECT_EQ(r.status, GF_LOST);
+    EXPECT_CONTAINS(gf_error_message(), "no rank is left");
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "what does not fit into the time left is not begun")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 1 },
+                                   { .cost = 1e6, .needs = needs_0, .need_count = 1 } };
+    gf_farm_options options = usual;
+    options.time_left = 60;
+    run_farm(&r, c, "t.", alone, 2, options);
+    EXPECT_EQ(r.status, GF_INTERRUPTED);
+    EXPECT_CONTAINS(gf_error_message(), "does not fit");
+    EXPECT_EQ(c->runs[0], 1);
+    EXPECT_EQ(c->runs[1], 0);
     munmap(c, sizeof *c);
 }
 

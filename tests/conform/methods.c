@@ -1,0 +1,354 @@
+/* Every registered method, alone and in every ordered pair: applied, or refused with a reason; and
+ * after each the invariants of a compressed network. A new file in src/compress is tested by being
+ * there: its required fields get small values, its training is one short epoch. */
+#include "../unit/compress_nets.h"
+
+#include <omp.h>
+
+typedef struct bench {
+    gf_data *data;
+    gf_net *teacher;
+} bench;
+
+/* Opened once for the whole program. */
+static const bench *bench_get(void)
+{
+    static bench b;
+    const gf_data_options data = { .dataset = 1, .path = "auto", .validation = 20, .images = 120 };
+    if (!b.data) gf_test_status(gf_data_open(&b.data, &data), GF_OK, "data", __FILE__, __LINE__);
+    if (!b.teacher) b.teacher = small_net(SMALL, 32);
+    return b.data && b.teacher ? &b : NULL;
+}
+
+/* Values for required fields, and little work where there is a choice. */
+static void settings(char *text, size_t size, const gf_method *method)
+{
+    static const char *const little[][2] = {
+        { "epochs", "1" }, { "batch", "50" }, { "lr", "0.01" }, { "images", "50" }
+    };
+    text[0] = '\0';
+    for (const gf_field *field = method->schema.fields; field && field->name; field++) {
+        const char *value = field->fallback ? NULL : "0.4";
+        for (size_t i = 0; i < GF_COUNT(little); i++)
+            if (strcmp(little[i][0], field->name) == 0) value = little[i][1];
+        if (value)
+            snprintf(text + strlen(text), size - strlen(text), "%s = %s\n", field->name, value);
+    }
+}
+
+static gf_status apply_with(gf_net *net, const gf_method *method, const char *text)
+{
+    const bench *b = bench_get();
+    gf_net *teacher = b->teacher;
+    return apply_method(net, method->schema.name, text, b->data, &teacher, 1);
+}
+
+static gf_status apply(gf_net *net, const gf_method *method)
+{
+    char text[512];
+    settings(text, sizeof text, method);
+    return apply_with(net, method, text);
+}
+
+static gf_key key_of(const gf_net *net)
+{
+    gf_artifact artifact = { 0 };
+    gf_key key = { "" };
+    if (gf_net_save(net, &artifact) == GF_OK) key = gf_artifact_hash(&artifact);
+    gf_artifact_release(&artifact);
+    return key;
+}
+
+static bool has_kind(const gf_net *net, const char *kind)
+{
+    for (int n = 0; n < net->node_count; n++)
+        if (strcmp(net->nodes[n].kind->schema.name, kind) == 0) return true;
+    return false;
+}
+
+/* ---- the invariants ---- */
+
+static void expect_sound(gf_net *net)
+{
+    gf_real *logits = logits_of(net);
+    EXPECT_STATUS(gf_net_check(net), GF_OK);
+    EXPECT_EQ(net->nodes[net->node_count - 1].shape.channels, 10);
+    EXPECT(logits && difference(logits, logits) == 0);
+    free(logits);
+}
+
+static void expect_cheaper(const gf_net *net, const gf_cost *dense)
+{
+    gf_cost cost = cost_of(net);
+    EXPECT(cost.parameters <= dense->parameters);
+    EXPECT(cost.macs <= dense->macs);
+    EXPECT(cost.nonzeros <= dense->nonzeros);
+    EXPECT(cost.weight_bits <= dense->weight_bits);
+    EXPECT(cost.bit_operations <= dense->bit_operations);
+    EXPECT(cost.weighted_macs <= dense->weighted_macs);
+}
+
+/* Whatever is masked is an exact zero for the forward pass, whatever views follow. */
+static size_t count_masked(const gf_net *net)
+{
+    size_t masked = 0, wrong = 0;
+    for (int i = 0; i < net->param_count; i++) {
+        gf_param *p = &net->params[i];
+        if (p->view_count == 0 || strcmp(p->views[0].kind->schema.name, "mask") != 0) continue;
+        const uint8_t *mask = p->views[0].states[0].data;
+        gf_real *values = gf_alloc(gf_param_count(p), sizeof *values);
+        gf_param_effective(p, test_kernels(), values);
+        for (size_t k = 0; k < gf_param_count(p); k++) {
+            masked += !mask[k];
+            wrong += !mask[k] && values[k] != 0;
+        }
+        free(values);
+    }
+    EXPECT_EQ(wrong, 0);
+    return masked;
+}
+
+static void expect_round_trip(gf_net *net)
+{
+    gf_artifact artifact = { 0 }, read = { 0 };
+    gf_net *back = NULL;
+    char path[600];
+    snprintf(path, sizeof path, "%s/net.h5", test_folder());
+    EXPECT_STATUS(gf_net_save(net, &artifact), GF_OK);
+    EXPECT_STATUS(gf_artifact_save(path, &artifact), GF_OK);
+    EXPECT_STATUS(gf_artifact_load(&read, path), GF_OK);
+    EXPECT_STATUS(gf_net_load(&back, &read), GF_OK);
+    if (back) {
+        gf_real *before = logits_of(net), *after = logits_of(back);
+        EXPECT_TEXT(key_of(back).hex, key_of(net).hex);
+        EXPECT_FLOATS(after, before, IMAGES * 10, 0);
+        free(before);
+        free(after);
+    }
+    gf_net_destroy(back);
+    gf_artifact_release(&artifact);
+    gf_artifact_release(&read);
+}
+
+/* Filters, their biases, BN's scale and shift: what makes a channel, set to zero. */
+static void switch_off(gf_net *net, const gf_channel_group *group, int channel)
+{
+    for (int i = 0; i < group->slice_count; i++) {
+        const gf_channel_slice *slice = &group->slices[i];
+        gf_param *p = &net->params[slice->param];
+        size_t size = gf_param_count(p) / (size_t)p->dims[0];
+        if (slice->axis != 0 || p->role == GF_ROLE_VARIANCE) continue;
+        memset(p->value + (size_t)(slice->first + channel) * size, 0, size * sizeof *p->value);
+    }
+}
+
+/* A quantized activation may fall to the other side of a step when sums are taken over fewer
+ * channels; everything else differs by rounding alone. */
+static void expect_masked_is_shrunk(const gf_net *net)
+{
+    gf_channel_groups groups = { 0 };
+    gf_net *copy = NULL;
+    int keep[64];
+    EXPECT_STATUS(gf_net_copy(&copy, net), GF_OK);
+    EXPECT_STATUS(gf_channel_groups_find(&groups, copy), GF_OK);
+    for (int i = 0; i < groups.count; i++)
+        if (groups.items[i].prunable && groups.items[i].channels > 1)
+            switch_off(copy, &groups.items[i], 1);
+    gf_real *masked = logits_of(copy);
+    for (int i = 0; i < groups.count; i++) {
+        int kept = 0;
+        for (int c = 0; c < groups.items[i].channels && c < 64; c++)
+            if (c != 1) keep[kept++] = c;
+        if (groups.items[i].prunable && groups.items[i].channels > 1)
+            EXPECT_STATUS(gf_channel_group_keep(copy, &groups.items[i], keep, kept), GF_OK);
+    }
+    gf_real *shrunk = logits_of(copy);
+    EXPECT(difference(shrunk, masked) <= (has_kind(copy, "fake_quant") ? 0.03 : 2e-5));
+    free(masked);
+    free(shrunk);
+    gf_channel_groups_release(&groups);
+    gf_net_destroy(copy);
+}
+
+static void expect_invariants(gf_net *net, const gf_cost *dense)
+{
+    expect_sound(net);
+    expect_cheaper(net, dense);
+    count_masked(net);
+    expect_round_trip(net);
+    expect_masked_is_shrunk(net);
+}
+
+/* ---- alone ---- */
+
+TEST("conform: methods", "after each method every invariant holds, and any threads give its bits")
+{
+    REQUIRE(bench_get());
+    for (const gf_method *const *method = gf_methods; *method; method++) {
+        gf_net *net = small_net(SMALL, 32), *again = small_net(SMALL, 32);
+        gf_cost dense = cost_of(net);
+        omp_set_num_threads(2);
+        EXPECT_STATUS(apply(net, *method), GF_OK);
+        omp_set_num_threads(1);
+        EXPECT_STATUS(apply(again, *method), GF_OK);
+        omp_set_num_threads(2);
+        EXPECT_TEXT(key_of(again).hex, key_of(net).hex);
+        expect_invariants(net, &dense);
+        gf_net_destroy(net);
+        gf_net_destroy(again);
+    }
+}
+
+TEST("conform: methods", "neutral settings leave every bit as it was")
+{
+    int neutral = 0;
+    REQUIRE(bench_get());
+    for (const gf_method *const *method = gf_methods; *method; method++) {
+        if (!(*method)->neutral) continue;
+        gf_net *net = small_net(SMALL, 32);
+        gf_key before = key_of(net);
+        EXPECT_STATUS(apply_with(net, *method, (*method)->neutral), GF_OK);
+        EXPECT_TEXT(key_of(net).hex, before.hex);
+        neutral++;
+        gf_net_destroy(net);
+    }
+    EXPECT(neutral >= 3);
+}
+
+TEST("conform: methods", "each says what it is, where it is used, and why it refuses")
+{
+    for (const gf_method *const *method = gf_methods; *method; method++) {
+        const gf_method *m = *method;
+        bool template = strcmp(m->stage, GF_STAGE_NONE) == 0;
+        EXPECT(m->schema.summary && m->example && (template || m->schema.paper));
+        EXPECT(template || strstr(m->example, m->schema.name));
+        EXPECT(template || strstr(m->example, m->stage));
+        EXPECT(!m->refuses || m->refusal);
+        EXPECT(!m->trains || gf_field_find(m->schema.fields, "epochs"));
+        EXPECT(!m->teaches || gf_field_find(m->schema.fields, "teacher"));
+        EXPECT(gf_method_find(m->stage, m->schema.name) == m);
+    }
+}
+
+/* ---- stopped and resumed ---- */
+
+typedef struct stopper {
+    int steps, stop_after;
+    gf_artifact saved;
+} stopper;
+
+static bool on_stop(void *context, double share)
+{
+    stopper *s = context;
+    (void)share;
+    return ++s->steps == s->stop_after;
+}
+
+static gf_status on_save(void *context, const gf_artifact *state)
+{
+    stopper *s = context;
+    char path[600];
+    gf_artifact_release(&s->saved);
+    snprintf(path, sizeof path, "%s/state.h5", test_folder());
+    gf_status status = gf_artifact_save(path, state);
+    return status == GF_OK ? gf_artifact_load(&s->saved, path) : status;
+}
+
+static gf_status train(gf_net *net, const gf_method *method, stopper *s, const gf_artifact *resume)
+{
+    gf_status status;
+    char text[512];
+    gf_options *options = NULL;
+    gf_net *teacher = bench_get()->teacher;
+    void *record = gf_alloc(1, method->options_size);
+    settings(text, sizeof text, method);
+    GF_TRY_ALLOC(record);
+    GF_TRY(gf_options_parse(&options, text));
+    GF_TRY(gf_options_set(options, "epochs", "3"));
+    GF_TRY(gf_fields_read(record, method->schema.fields, options, ""));
+    const gf_method_call call = { .net = net,
+                                  .data = bench_get()->data,
+                                  .kernels = test_kernels(),
+                                  .options = options,
+                                  .seed = 5,
+                                  .ordinal = 1,
+                                  .teachers = &teacher,
+                                  .teacher_count = 1,
+                                  .resume = resume,
+                                  .hooks = { .context = s, .stop = on_stop, .save = on_save } };
+    GF_TRY(method->apply(&call, record));
+out:
+    gf_options_destroy(options);
+    free(record);
+    return status;
+}
+
+TEST("conform: methods", "a training stopped at any step and resumed ends with the same bits")
+{
+    REQUIRE(bench_get());
+    for (const gf_method *const *method = gf_methods; *method; method++) {
+        if (!(*method)->trains) continue;
+        stopper whole = { 0 };
+        gf_net *straight = small_net(SMALL, 32);
+        EXPECT_STATUS(train(straight, *method, &whole, NULL), GF_OK);
+        for (int step = 1; step < 6; step += 2) {
+            stopper cut = { .stop_after = step };
+            gf_net *first = small_net(SMALL, 32), *second = small_net(SMALL, 32);
+            EXPECT_STATUS(train(first, *method, &cut, NULL), GF_INTERRUPTED);
+            cut.stop_after = 0;
+            gf_artifact state = cut.saved;
+            cut.saved = (gf_artifact){ 0 };
+            EXPECT_STATUS(train(second, *method, &cut, &state), GF_OK);
+            EXPECT_TEXT(key_of(second).hex, key_of(straight).hex);
+            gf_artifact_release(&state);
+            gf_artifact_release(&cut.saved);
+            gf_net_destroy(first);
+            gf_net_destroy(second);
+        }
+        gf_artifact_release(&whole.saved);
+        gf_net_destroy(straight);
+    }
+}
+
+/* ---- in pairs ---- */
+
+/* Applies `second` to a copy of what `first` left. */
+static void expect_pair(const gf_net *after_first, const gf_method *first, const gf_method *second,
+                        const gf_cost *dense, int *applied)
+{
+    gf_net *net = NULL;
+    unsigned facts = GF_FACT_TRAINED;
+    EXPECT_STATUS(gf_method_follow(first, &facts), GF_OK);
+    if (gf_method_follow(second, &facts) != GF_OK) {
+        EXPECT_CONTAINS(gf_error_message(), second->schema.name);
+        EXPECT(strlen(gf_error_message()) > 30);
+        return;
+    }
+    EXPECT_STATUS(gf_net_copy(&net, after_first), GF_OK);
+    int64_t before = cost_of(net).weights - (int64_t)count_masked(net);
+    bool good = gf_test_status(apply(net, second), GF_OK, second->schema.name, __FILE__, __LINE__);
+    if (good) expect_invariants(net, dense);
+    int64_t after = cost_of(net).weights - (int64_t)count_masked(net);
+    if (!gf_test_check(good && after <= before, __FILE__, __LINE__,
+                       "%s after %s: %lld weights unmasked, %lld before", second->schema.name,
+                       first->schema.name, (long long)after, (long long)before))
+        printf("%s after %s\n", second->schema.name, first->schema.name);
+    ++*applied;
+    gf_net_destroy(net);
+}
+
+TEST("conform: methods", "every ordered pair works, or is refused with a reason")
+{
+    int pairs = 0, applied = 0;
+    REQUIRE(bench_get());
+    for (const gf_method *const *first = gf_methods; *first; first++) {
+        gf_net *net = small_net(SMALL, 32);
+        gf_cost dense = cost_of(net);
+        EXPECT_STATUS(apply(net, *first), GF_OK);
+        for (const gf_method *const *second = gf_methods; *second; second++, pairs++)
+            expect_pair(net, *first, *second, &dense, &applied);
+        gf_net_destroy(net);
+    }
+    printf("%d of %d ordered pairs apply, the others are refused\n", applied, pairs);
+    EXPECT(applied > pairs / 2);
+}

@@ -62,7 +62,7 @@ gf_status gf_stage_schemas(const gf_schema *const **schemas, gf_arena *arena)
     made[count++] = &gf_train_schema;
     made[count++] = &gf_finetune_schema;
     for (const gf_method *const *method = gf_methods; *method; method++)
-        if (is_first_of_its_stage(method))
+        if (is_first_of_its_stage(method) && strcmp((*method)->stage, GF_STAGE_NONE) != 0)
             GF_TRY(method_stage_schema(&made[count++], arena, (*method)->stage));
     *schemas = made;
 out:

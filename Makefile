@@ -5,6 +5,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 PREFIX ?= /usr/local
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)# for builds that test and demo start
 BUILD  := build/$(TREE)
 
 # ---- flags ------------------------------------------------------------------------------------
@@ -134,8 +135,8 @@ test: setup ## set up, then run every test
 	@$(MAKE) --no-print-directory run-tests
 run-tests:
 	@rm -f build/test-counts
-	@$(MAKE) --no-print-directory all programs
-	@$(MAKE) --no-print-directory TREE=double gradcheck-programs
+	@$(MAKE) --no-print-directory -j$(JOBS) all programs
+	@$(MAKE) --no-print-directory -j$(JOBS) TREE=double gradcheck-programs
 	@for kind in unit conform gradcheck golden mpi e2e; do \
 	   $(MAKE) --no-print-directory $$kind || failed=1; done; \
 	 sh tests/run.sh --sum && [ -z "$$failed" ]
@@ -146,7 +147,7 @@ coverage: ## lines that the tests reach, room by room
 	@sh tests/coverage.sh build/coverage
 
 demo: setup ## a small sweep on real images, from file to front
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@sh hpc/demo.sh
 data: ## download and unpack all of CIFAR-10
 	@sh hpc/data.sh

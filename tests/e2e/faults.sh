@@ -35,5 +35,5 @@ check "the log of a failed stage is kept" grep -q "about to go wrong" show.log
 row=$(sed -n 's/.*gridfront stage out\/faulty \([0-9]*\).*/\1/p' run.log | tail -n 1)
 "$faulty" stage out/faulty "$row" >stage.log 2>&1
 check "the command repeats the failure" test $? -ne 0
-check "no executor is left" sh -c "! pgrep -f 'results out/faulty' >/dev/null"
+check "no process is left" no_process_left
 finish

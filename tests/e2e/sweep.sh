@@ -70,5 +70,5 @@ rm -r n1/small
 "$program" gc n1 >gc.log
 check "gc removes what only the removed sweep used" \
     test "$(find n1/stages -name '*.h5' | wc -l)" -eq 8
-check "no process is left" sh -c "! pgrep -f 'results .*/small' >/dev/null"
+check "no process is left" no_process_left
 finish

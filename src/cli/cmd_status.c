@@ -79,9 +79,12 @@ static gf_status print_text(const tally *t, gf_study *study, const char *dir)
            c[GF_STAGE_DONE], t->total, c[GF_STAGE_RUNNING], c[GF_STAGE_WAITING], c[GF_STAGE_FAILED],
            c[GF_STAGE_BLOCKED]);
     if (t->cost_left > 0) printf("  left: %s of one worker's time\n", left);
-    printf("  %s\n", gf_study_is_done(dir) ? "finished"
-                     : t->live             ? t->holder
-                                           : "no run is alive; 'gridfront run' goes on");
+    if (gf_study_is_done(dir))
+        printf("  finished\n");
+    else if (t->live)
+        printf("  running: %s\n", t->holder);
+    else
+        printf("  no run is alive; 'gridfront run' goes on\n");
     for (int row = 0; t->live && row < plan->stage_count; row++) {
         gf_stage_state state;
         GF_TRY(gf_study_read_state(study, row, &state));

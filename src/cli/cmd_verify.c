@@ -33,6 +33,5 @@ int cmd_gc(int argc, char **argv)
     gf_status status = gf_arguments_read(&root, 1, 1, flags, argc, argv);
     if (status == GF_OK) status = gf_store_collect(root, dry, print_line, &lines);
     if (status != GF_OK) return gf_cli_fail(status);
-    printf("%d %s %s\n", lines, lines == 1 ? "file" : "files", dry ? "would go" : "removed");
     return GF_EXIT_DONE;
 }

@@ -96,6 +96,49 @@ out:
     return status;
 }
 
+/* ---- keep = "leaves" | "front" ---- */
+
+static gf_status choose_dropped(bool *drop, const gf_study_plan *plan, const char *dir,
+                                bool front_only)
+{
+    gf_status status = GF_OK;
+    bool *front = gf_alloc((size_t)plan->point_count, sizeof *front);
+    gf_report *report = NULL;
+    GF_TRY_ALLOC(front);
+    GF_TRY(gf_cli_load_report(&report, dir, true, false, true));
+    gf_report_front(report, front);
+    for (int row = 0; row < plan->stage_count; row++) drop[row] = true;
+    for (int t = 0; t < plan->trial_count; t++) {
+        const gf_trial_row *trial = &plan->trials[t];
+        if (!front_only || front[trial->point]) drop[trial->stages[trial->stage_count - 1]] = false;
+    }
+out:
+    gf_report_destroy(report);
+    free(front);
+    return status;
+}
+
+static gf_status drop_artifacts(const char *dir)
+{
+    gf_status status;
+    gf_study *study = NULL;
+    gf_options *settings = NULL;
+    bool *drop = NULL;
+    GF_TRY(gf_study_open(&study, dir, false));
+    const gf_study_plan *plan = gf_study_plan_get(study);
+    GF_TRY(gf_options_parse(&settings, plan->settings));
+    const char *keep = gf_options_get(settings, "keep");
+    if (!keep || strcmp(keep, "all") == 0) goto out;
+    GF_TRY_ALLOC(drop = gf_alloc((size_t)plan->stage_count, sizeof *drop));
+    GF_TRY(choose_dropped(drop, plan, dir, strcmp(keep, "front") == 0));
+    GF_TRY(gf_study_drop(dir, drop, NULL, NULL));
+out:
+    free(drop);
+    gf_options_destroy(settings);
+    gf_study_close(study);
+    return status;
+}
+
 /* ---- what is said at the end ---- */
 
 static gf_status print_front(const char *dir)
@@ -152,6 +195,7 @@ gf_status gf_cli_conclude(const gf_summary *summary)
         GF_TRY(status);
         snprintf(text, sizeof text, "stages = %d\nfailed = %d\n", summary->stages, summary->failed);
         GF_TRY(gf_study_mark_done(summary->dir, text));
+        if (summary->failed == 0) GF_TRY(drop_artifacts(summary->dir));
     }
     GF_TRY(gf_cli_write_html(summary->dir));
     if (summary->nothing_to_do) {

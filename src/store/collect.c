@@ -3,7 +3,8 @@
  * Only files whose names we give are ever touched. A sweep.h5 refers to its keys from the moment it
  * is there, so a run that plans to use an artifact protects it. When a sweep.h5 cannot be read
  * nothing is removed: it might refer to anything. Leaves out: sweeps outside ROOT that were told
- * to use this store; and it removes no artifact that is referred to, whatever `keep` says. */
+ * to use this store. It removes no artifact that is referred to, whatever `keep` says: that is for
+ * gf_study_drop, which a run calls when its sweep is done. */
 #include "study.h"
 
 #include <dirent.h>
@@ -216,6 +217,55 @@ gf_status gf_store_collect(const char *root, bool dry, gf_report_line *report, v
              dry ? ", nothing removed" : "");
     if (report) report(context, line);
 out:
+    free(it.references);
+    return status;
+}
+
+/* ---- what a finished sweep does not keep ---- */
+
+static bool others_refer(const collection *it, const char *key, const char *own_id)
+{
+    const reference *end = it->references + it->count;
+    for (const reference *at = find_references(it, key); at && at < end; at++) {
+        if (strcmp(at->key, key)) break;
+        if (strncmp(at->id, own_id, GF_STUDY_ID - 1)) return true;
+    }
+    return false;
+}
+
+static gf_status drop_rows(collection *it, const gf_study *study, const char *store,
+                           const bool *drop)
+{
+    gf_status status = GF_OK;
+    char folder[PATH_MAX], name[64], part[3];
+    for (int i = 0; i < study->plan.stage_count; i++) {
+        const char *key = study->plan.stages[i].key;
+        if (!drop[i] || others_refer(it, key, study->id)) continue;
+        snprintf(part, sizeof part, "%.2s", key);
+        snprintf(name, sizeof name, "%.32s.h5", key);
+        GF_TRY(gf_study_path(folder, store, part));
+        GF_TRY(remove_file(it, folder, name, "the sweep does not keep it"));
+    }
+out:
+    return status;
+}
+
+gf_status gf_study_drop(const char *dir, const bool *drop, gf_report_line *report, void *context)
+{
+    gf_status status;
+    collection it = { .report = report, .context = context };
+    gf_study *study = NULL;
+    char root[PATH_MAX], store[PATH_MAX];
+    GF_TRY(gf_study_open(&study, dir, false));
+    /* A store that was named may serve sweeps that nobody here knows of. */
+    if (strcmp(study->plan.store, "../stages") != 0) goto out;
+    GF_TRY(gf_study_path(root, dir, ".."));
+    GF_TRY(gf_study_path(store, root, "stages"));
+    GF_TRY(add_studies(&it, root));
+    if (it.count) qsort(it.references, it.count, sizeof *it.references, by_key);
+    GF_TRY(drop_rows(&it, study, store, drop));
+out:
+    gf_study_close(study);
     free(it.references);
     return status;
 }

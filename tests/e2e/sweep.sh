@@ -60,6 +60,11 @@ check "another sweep reuses finished stages" \
 check "an edited sweep is refused in the same folder" test $? -eq 2
 check "and says what differs" grep -q "another version of this sweep" edited.log
 
+"$program" run "$cfg" --results kept/small --set 'keep="leaves"' >kept.log 2>&1
+check "keep = leaves removes what only led to others" \
+    test "$(find kept/stages -name '*.h5' | wc -l)" -eq 10
+check "and verify knows" "$program" verify kept/small >verify.log
+
 check "verify finds nothing wrong" "$program" verify n1/small >verify.log
 artifact=$(find n1/stages -name '*.h5' | LC_ALL=C sort | head -n 1)
 printf 'x' | dd of="$artifact" bs=1 seek=2000 conv=notrunc 2>/dev/null

@@ -8,25 +8,28 @@ set -e
 packages='openmpi-bin libopenmpi-dev libhdf5-dev libconfig-dev libopenblas-pthread-dev libcunit1-dev
           libxxhash-dev libjansson-dev libhwloc-dev zlib1g-dev pkg-config gcc make'
 check_only=
+for_tests=
 for argument in "$@"; do
     case $argument in
     --check) check_only=1 ;;
-    --tests) packages="$packages python3-h5py python3-numpy clang-format" ;;
+    --tests) for_tests='python3-h5py python3-numpy clang-format' ;;
     *) echo "install.sh: unknown argument $argument" >&2; exit 2 ;;
     esac
 done
 
 have_all_libraries() {
-    command -v mpicc >/dev/null && command -v pkg-config >/dev/null &&
+    command -v mpicc >/dev/null && command -v mpirun >/dev/null && command -v pkg-config >/dev/null &&
         { pkg-config --exists hdf5 || pkg-config --exists hdf5-serial; } &&
         pkg-config --exists libconfig openblas libxxhash jansson hwloc zlib &&
         echo '#include <CUnit/CUnit.h>' | ${CC:-gcc} -fsyntax-only -x c - 2>/dev/null
 }
 
+# Libraries from elsewhere (modules, spack, another build of OpenBLAS) are as good as packages.
+if have_all_libraries; then
+    packages=
+fi
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    if have_all_libraries; then
-        exit 0
-    fi
+    [ -n "$packages" ] || exit 0
     cat >&2 <<'END'
 Gridfront needs: a C compiler, Open MPI, HDF5 (serial is enough), libconfig, OpenBLAS (pthreads
 build), CUnit, xxHash, Jansson, hwloc, zlib, pkg-config.
@@ -39,7 +42,7 @@ END
 fi
 
 missing=
-for package in $packages; do
+for package in $packages $for_tests; do
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$state" = installed ] || missing="$missing $package"
 done
@@ -59,4 +62,5 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing with apt-get${as_root:+ (through sudo)}:$missing"
 $as_root apt-get update -q
+# shellcheck disable=SC2086 # a list of words
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing

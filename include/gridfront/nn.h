@@ -226,7 +226,7 @@ gf_status gf_net_copy(gf_net **copy, const gf_net *net);
 gf_status gf_net_add(gf_net *net, int *node, const char *kind, const char *name,
                      const void *attributes, const int *inputs, int input_count);
 /* Adds a one-input node right behind `after`; every other consumer of `after` reads it instead.
- * Indices of later nodes move up by one. */
+ * Indices of later nodes move up by one. The net is unchanged when it fails, as with add. */
 gf_status gf_net_insert(gf_net *net, int *node, const char *kind, const char *name,
                         const void *attributes, int after);
 /* Removes a one-input node; its consumers read its input. Parameters only it used go too. */

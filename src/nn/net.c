@@ -146,11 +146,12 @@ int gf_node_specs(gf_param_spec *specs, const gf_net *net, const gf_node *node)
     return node->kind->params ? node->kind->params(specs, shapes, node->attributes) : 0;
 }
 
+/* All of them or none. */
 static gf_status add_params(gf_net *net, gf_node *node)
 {
     gf_status status = GF_OK;
     gf_param_spec specs[GF_NODE_PARAMS];
-    int count = gf_node_specs(specs, net, node);
+    int count = gf_node_specs(specs, net, node), before = net->param_count;
     for (int i = 0; i < count; i++) {
         char name[2 * GF_NAME];
         snprintf(name, sizeof name, "%s.%s", node->name, specs[i].suffix);
@@ -159,6 +160,8 @@ static gf_status add_params(gf_net *net, gf_node *node)
         node->param_count++;
     }
 out:
+    while (status != GF_OK && net->param_count > before)
+        gf_param_release(&net->params[--net->param_count]);
     return status;
 }
 
@@ -169,6 +172,8 @@ gf_status gf_node_init(gf_node *node, const gf_net *net, const char *kind, const
     if (!found) return gf_fail(GF_INVALID, "%s: no layer is called '%s'", name, kind);
     if (!name[0] || strlen(name) >= GF_NAME || gf_net_find_node(net, name) >= 0)
         return gf_fail(GF_INVALID, "layer '%s': the name is taken, empty or too long", name);
+    if (strpbrk(name, " \n/")) /* of the graph text and of tensors' names */
+        return gf_fail(GF_INVALID, "layer '%s': a name with a space, a line break or '/'", name);
     if (input_count < found->inputs_least || input_count > found->inputs_most ||
         input_count > GF_NODE_INPUTS)
         return gf_fail(GF_INVALID, "%s (%s): %d inputs", name, kind, input_count);
@@ -201,11 +206,12 @@ gf_status gf_net_add(gf_net *net, int *node, const char *kind, const char *name,
                      const void *attributes, const int *inputs, int input_count)
 {
     gf_status status;
-    int index;
+    int index, before = net->node_count;
     GF_TRY(gf_net_append(net, &index, kind, name, attributes, inputs, input_count));
     GF_TRY(add_params(net, &net->nodes[index]));
     *node = index;
 out:
+    if (status != GF_OK) net->node_count = before;
     return status;
 }
 
@@ -231,6 +237,8 @@ gf_status gf_net_insert(gf_net *net, int *node, const char *kind, const char *na
 {
     gf_status status;
     gf_node made;
+    if (after < 0 || after >= net->node_count)
+        return gf_fail(GF_INVALID, "%s: there is no node %d to put it behind", name, after);
     GF_TRY(gf_node_init(&made, net, kind, name, attributes, &after, 1));
     GF_TRY(reserve_node(net));
     GF_TRY(add_params(net, &made));
@@ -240,8 +248,12 @@ gf_status gf_net_insert(gf_net *net, int *node, const char *kind, const char *na
     net->nodes[after + 1] = made;
     net->node_count++;
     replace_input(net, after + 2, after, after + 1);
-    *node = after + 1;
     status = gf_net_check(net);
+    if (status != GF_OK) { /* a later node cannot take the new shape: as if nothing had been */
+        gf_net_remove(net, after + 1);
+        goto out;
+    }
+    *node = after + 1;
 out:
     return status;
 }

@@ -209,6 +209,7 @@ static void step(replay *p, gf_real **velocity)
     }
 }
 
+/* Losses above 1 are compared relatively, those below absolutely. */
 static void check_steps(replay *p)
 {
     worst w = { 0 };
@@ -220,7 +221,8 @@ static void check_steps(replay *p)
         char name[32];
         snprintf(name, sizeof name, "step %d", s + 1);
         gf_real loss = (gf_real)pass(p);
-        expect_near(&w, p, "loss", name, &loss, &want[s], 1, p->smooth ? 1e-3 : 1e-2);
+        expect_near(&w, p, "loss", name, &loss, &want[s], 1,
+                    (p->smooth ? 1e-3 : 1e-2) / fmin(1, (double)want[s]));
         step(p, velocity);
     }
     gf_test_check(want != NULL, __FILE__, __LINE__, "%s: no losses", p->r->path);

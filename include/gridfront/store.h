@@ -184,8 +184,8 @@ gf_status gf_study_verify(const char *dir, gf_report_line *report, void *context
  * dry: only says so. */
 gf_status gf_store_collect(const char *root, bool dry, gf_report_line *report, void *context);
 
-/* Removes the artifacts of the stages that drop[stage_count] names, but for those that another study
- * beside DIR refers to; nothing where the store is not the folder `stages` beside DIR. */
+/* Removes the artifacts of the stages that drop[stage_count] names, but for those that another
+ * study beside DIR refers to; nothing where the store is not the folder `stages` beside DIR. */
 gf_status gf_study_drop(const char *dir, const bool *drop, gf_report_line *report, void *context);
 
 /* ---- embedded images ------------------------------------------------------------------------ */

@@ -74,6 +74,8 @@ gf_status gf_cli_create_study(const char *dir, const gf_plan *plan, const char *
                               const char *numerics);
 /* CONFLICT, saying what differs, unless the study in `dir` is of this very plan. */
 gf_status gf_cli_compare_study(const char *dir, const gf_plan *plan, const char *numerics);
+/* CONFLICT, naming the holder, when another run is alive; waits a few seconds for it to be gone. */
+gf_status gf_cli_take_lease(const char *dir);
 /* MACs x images x epochs of one stage: what the scheduler weighs. */
 gf_status gf_cli_stage_cost(double *cost, const gf_plan *plan, int stage);
 

@@ -36,7 +36,7 @@ int cmd_stage(int argc, char **argv)
         status = gf_fail(GF_INVALID, "stage: '%s' is not the number of a stage", words[1]);
         goto out;
     }
-    GF_TRY(gf_study_lease_take(words[0]));
+    GF_TRY(gf_cli_take_lease(words[0]));
     leased = true;
     GF_TRY(next_fence(&fence, words[0]));
     GF_TRY(gf_kernels_start(0));

@@ -189,7 +189,7 @@ gf_status gf_cli_conclude(const gf_summary *summary)
     gf_status status;
     char took[32], text[64];
     if (!summary->nothing_to_do) {
-        GF_TRY(gf_study_lease_take(summary->dir));
+        GF_TRY(gf_cli_take_lease(summary->dir));
         status = measure_latencies(summary->dir);
         gf_study_lease_release(summary->dir);
         GF_TRY(status);

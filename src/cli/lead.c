@@ -197,7 +197,7 @@ static gf_status open_study(lead *l, gf_plan *plan, const char *numerics, const 
         GF_TRY(gf_cli_compare_study(l->dir, plan, numerics));
     else
         GF_TRY(gf_folder_make(l->dir));
-    GF_TRY(gf_study_lease_take(l->dir));
+    GF_TRY(gf_cli_take_lease(l->dir));
     l->leased = true;
     if (!gf_study_exists(l->dir)) GF_TRY(gf_cli_create_study(l->dir, plan, root, numerics));
     GF_TRY(gf_study_open(&l->study, l->dir, true));

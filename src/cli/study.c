@@ -266,3 +266,17 @@ out:
     gf_study_close(study);
     return status;
 }
+
+/* ---- the lease ---- */
+
+/* A process that was killed a moment ago takes a while to be gone. */
+gf_status gf_cli_take_lease(const char *dir)
+{
+    enum { LOOKS = 50 };
+    gf_status status = gf_study_lease_take(dir);
+    for (int i = 1; i < LOOKS && status == GF_CONFLICT; i++) {
+        gf_sleep(0.1);
+        status = gf_study_lease_take(dir);
+    }
+    return status;
+}

@@ -24,7 +24,8 @@ typedef struct holder {
 
 /* ---- who we are ---- */
 
-/* Field 22 of /proc/PID/stat; the name in field 2 may hold anything, so count from its end. */
+/* Field 22 of /proc/PID/stat; the name in field 2 may hold anything, so count from its end. A
+ * process that has ended and only waits to be reaped (state Z) counts as one that never began. */
 static long long start_of(long pid)
 {
     char path[64], text[1024];
@@ -35,6 +36,7 @@ static long long start_of(long pid)
     close(file);
     text[size > 0 ? size : 0] = '\0';
     char *at = strrchr(text, ')');
+    if (at && (at[1] == ' ' && strchr("ZX", at[2]))) return -1;
     for (int field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
     return at ? strtoll(at, NULL, 10) : 0;
 }

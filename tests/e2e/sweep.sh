@@ -16,7 +16,7 @@ for count in 1 2 4; do
 done
 check "2 ranks leave the same artifacts as 1" cmp -s n1.stages n2.stages
 check "4 ranks leave the same artifacts as 1" cmp -s n1.stages n4.stages
-check "and there are 16 of them" test "$(wc -l <n1.stages)" -eq 16
+check "and there are 20 of them" test "$(wc -l <n1.stages)" -eq 20
 check "2 ranks give the same report as 1" cmp -s n1.json n2.json
 check "4 ranks give the same report as 1" cmp -s n1.json n4.json
 check "the HTML page is the same as well" cmp -s n1.html n4.html
@@ -55,14 +55,14 @@ check "and what follows ends with the same artifacts" cmp -s n1.stages asked.sta
 # Another sweep beside it finds the stages that both share.
 "$program" run "$cfg" --results n1/other --set 'name="other"' --set 'seeds=[1]' >other.log 2>&1
 check "another sweep reuses finished stages" \
-    test "$(find n1/stages -name '*.h5' | wc -l)" -eq 16
+    test "$(find n1/stages -name '*.h5' | wc -l)" -eq 20
 "$program" run "$cfg" --results n1/small --set 'seeds=[3]' >edited.log 2>&1
 check "an edited sweep is refused in the same folder" test $? -eq 2
 check "and says what differs" grep -q "another version of this sweep" edited.log
 
 "$program" run "$cfg" --results kept/small --set 'keep="leaves"' >kept.log 2>&1
 check "keep = leaves removes what only led to others" \
-    test "$(find kept/stages -name '*.h5' | wc -l)" -eq 10
+    test "$(find kept/stages -name '*.h5' | wc -l)" -eq 12
 check "and verify knows" "$program" verify kept/small >verify.log
 
 check "verify finds nothing wrong" "$program" verify n1/small >verify.log
@@ -74,6 +74,6 @@ check "and names the file" grep -q "$(basename "$artifact" .h5)" verify.log
 rm -r n1/small
 "$program" gc n1 >gc.log
 check "gc removes what only the removed sweep used" \
-    test "$(find n1/stages -name '*.h5' | wc -l)" -eq 8
+    test "$(find n1/stages -name '*.h5' | wc -l)" -eq 10
 check "no process is left" no_process_left
 finish

@@ -37,7 +37,7 @@ check "methods lists them" sh -c "'$program' methods | grep -q filter-l1"
 check "methods is JSON on demand" sh -c "'$program' methods --json | python3 -m json.tool >/dev/null"
 check "the version names revision and flags" sh -c "'$program' --version | grep -q '^flags '"
 "$program" plan "$root/tests/e2e/small.cfg" >plan.log
-check "plan counts trials and stages" grep -q "10 trials, 16 stages (24 if" plan.log
+check "plan counts trials and stages" grep -q "12 trials, 20 stages (30 if" plan.log
 check "plan is JSON on demand" sh -c "'$program' plan '$root/tests/e2e/small.cfg' --json | python3 -m json.tool >/dev/null"
 check "every sweep file shipped can be planned" sh -c "for f in '$root'/sweeps/*.cfg; do '$program' plan \$f --json >/dev/null || exit 1; done"
 finish

@@ -13,6 +13,7 @@ typedef struct rank_state {
     uint32_t fence;
     double heard, started, busy; /* gf_clock; busy: s of finished attempts */
     double share;
+    double first_share, first_heard; /* a resumed task begins somewhere in the middle */
     char host[64], line[128];
     gf_assembly log;
 } rank_state;

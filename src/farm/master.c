@@ -45,7 +45,8 @@ static gf_status assign(lead *l, int rank, int task)
     r->task = task;
     r->fence = message.fence;
     r->started = r->heard = gf_clock();
-    r->share = 0;
+    r->share = r->first_share = 0;
+    r->first_heard = r->started;
     if (l->master->started)
         l->master->started(l->master->context, task, message.attempt, rank, message.fence, r->host);
     return gf_transport_send(l->farm->transport, rank, &message);
@@ -159,9 +160,11 @@ static void tell_ended(lead *l, const gf_message *m, const rank_state *r)
     if (l->master->ended) l->master->ended(l->master->context, &outcome);
 }
 
-static void count_time(lead *l, int task, double seconds)
+/* What a resumed attempt found done does not count, nor the time before it said so. */
+static void count_time(lead *l, const rank_state *r, int task)
 {
-    double cost = l->master->tasks[task].cost;
+    double cost = (1 - r->first_share) * l->master->tasks[task].cost;
+    double seconds = gf_clock() - r->first_heard;
     l->cost_done += cost;
     l->seconds_done += seconds;
     if (cost > 0) {
@@ -197,7 +200,7 @@ static gf_status take_ended(lead *l, const gf_message *m)
     tell_ended(l, m, r);
     if (m->u.ending.status == GF_OK) {
         gf_farm_schedule_done(&l->schedule, m->task);
-        count_time(l, m->task, m->u.ending.seconds);
+        count_time(l, r, m->task);
     } else if (m->u.ending.status == GF_INTERRUPTED || m->u.ending.status == GF_LOST) {
         gf_farm_schedule_return(&l->schedule, m->task);
     } else {
@@ -219,6 +222,10 @@ static gf_status take_beat(lead *l, const gf_message *m)
     if (m->task < 0 && r->gone) {
         r->gone = false;
         r->idle = true;
+    }
+    if (r->share == 0 && m->share > 0) {
+        r->first_share = m->share;
+        r->first_heard = gf_clock();
     }
     r->share = m->share;
     if (m->u.line[0]) {

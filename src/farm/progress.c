@@ -39,9 +39,9 @@ static double seconds_per_cost(const lead *l, double now)
     double cost = l->cost_done, seconds = l->seconds_done;
     for (int rank = 0; rank < l->size; rank++) {
         const rank_state *r = &l->ranks[rank];
-        if (r->task >= 0 && r->share > 0.02) {
-            cost += r->share * l->master->tasks[r->task].cost;
-            seconds += now - r->started;
+        if (r->task >= 0 && r->share - r->first_share > 0.02) {
+            cost += (r->share - r->first_share) * l->master->tasks[r->task].cost;
+            seconds += now - r->first_heard;
         }
     }
     return cost > 0 ? seconds / cost : NAN;

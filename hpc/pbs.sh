@@ -1,7 +1,7 @@
 #!/bin/bash
-# A sweep under PBS: qsub -v SWEEP=sweeps/my.cfg hpc/pbs.sh
-# Edit the three marked places. Shortly before the time limit running stages are saved and the job
-# submits itself again until the sweep is done.
+# A sweep under PBS: qsub -v RESULTS=results/my,SWEEP=sweeps/my.cfg hpc/pbs.sh
+# Edit the three marked places. Shortly before the time limit running stages are saved, and the job
+# submits itself again until RESULTS/DONE is there.
 #PBS -N gridfront
 #PBS -l select=2:ncpus=32:mpiprocs=8
 # 1. above: nodes, cores of each, workers on each
@@ -12,19 +12,26 @@ seconds=$((4 * 3600 - 120))
 
 cd "${PBS_O_WORKDIR:-.}" || exit 2
 program=${GRIDFRONT:-build/gridfront}
-[ -n "$SWEEP" ] || { echo "usage: qsub -v SWEEP=FILE.cfg hpc/pbs.sh" >&2; exit 2; }
+if [ -z "$SWEEP" ] || [ -z "$RESULTS" ]; then
+    echo "usage: qsub -v RESULTS=results/my,SWEEP=sweeps/my.cfg hpc/pbs.sh" >&2
+    exit 2
+fi
+finished() { "$program" status "$RESULTS" --json 2>/dev/null | sed -n 's/.*"done": \([0-9]*\).*/\1/p'; }
 
+before=$(finished)
 mpirun --hostfile "$PBS_NODEFILE" --bind-to none --enable-recovery -x OMP_WAIT_POLICY=passive \
-    "$program" run "$SWEEP" &
+    "$program" run "$SWEEP" --results "$RESULTS" &
 mpirun_pid=$!
 (sleep $seconds; kill -USR1 $mpirun_pid) 2>/dev/null &
 timer=$!
 wait $mpirun_pid
-code=$?
 kill $timer 2>/dev/null
 
-if [ $code -eq 75 ]; then
-    echo "gridfront: saved; submitted again"
-    qsub -v SWEEP="$SWEEP" "$0"
+[ -e "$RESULTS/DONE" ] && exit 0
+if [ "$(finished)" != "$before" ] || [ $SECONDS -ge $seconds ]; then
+    echo "gridfront: not done yet; submitted again"
+    qsub -v RESULTS="$RESULTS",SWEEP="$SWEEP" "$0"
+    exit 75
 fi
-exit $code
+echo "gridfront: not done, and nothing was finished in this allocation; see above" >&2
+exit 1

@@ -184,7 +184,7 @@ install: all ## into PREFIX (DESTDIR honoured)
 clean: ## remove build
 	rm -rf build
 help:
-	@grep -E '^[a-z -]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | \
+	@grep -E '^[a-z0-9 -]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | \
 	  awk -F '\t' '{ printf "  make %-24s %s\n", $$1, $$2 }'
 
 -include $(OBJECTS:.o=.d) $(CLI:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/tests/*.d)

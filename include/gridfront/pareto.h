@@ -8,20 +8,23 @@ typedef enum gf_goal { GF_MIN, GF_MAX } gf_goal;
 
 /* points: [count, objectives], row-major; NaN: that point takes no part. */
 /* front[i] = true where no other point dominates i (equal points all stay). O(n log n) for two
- * objectives. */
+ * objectives, O(n x front) for more. */
 gf_status gf_front_find(bool *front, const double *points, const gf_goal *goals, int count,
                         int objectives);
-/* rank[i]: 0 for the front, 1 for the front without it, ...; -1 for points that take no part. */
+/* rank[i]: 0 for the front, 1 for the front of what is left without it, ...; -1 for points that
+ * take no part. O(n^2). */
 gf_status gf_front_rank(int *rank, const double *points, const gf_goal *goals, int count,
                         int objectives);
-/* Index of the point that dominates i by the largest least margin (scaled), -1: none. */
+/* Index of the point that dominates i by the largest least margin (scaled), -1: none. At most 16
+ * objectives, as for knees and hypervolumes. */
 int gf_front_dominator(const double *points, const gf_goal *goals, int count, int objectives,
                        int i);
 /* Volume dominated up to `reference` (WFG: While, Bradstreet, Barone 2012). */
 gf_status gf_hypervolume(double *volume, const double *points, const double *reference,
                          const gf_goal *goals, int count, int objectives);
 /* The front's point farthest from the hyperplane through its extremes, objectives scaled to
- * [0, 1] (Das 1999); -1 when the front has fewer than three points. */
+ * [0, 1] (Das 1999); -1 when the front has fewer than three points, or two objectives and no point
+ * below the line. */
 int gf_front_knee(const bool *front, const double *points, const gf_goal *goals, int count,
                   int objectives);
 

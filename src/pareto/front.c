@@ -1,29 +1,60 @@
-/* Dominance, fronts, ranks, dominators and knees. All objectives are turned into minimization
- * first, so that every loop below compares one way. */
+/* Dominance, fronts, ranks, dominators and knees. Points are looked at in lexicographic order
+ * (Kung, Luccio, Preparata 1975): whatever dominates a point stands before it, and a point that is
+ * dominated at all is dominated by one of the front, so each needs to meet only the front so far.
+ * With two objectives the least second value so far is the whole front. */
 #include <gridfront/pareto.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Copies points with goals turned to "less is better"; part[i]: no objective is NaN. */
-static gf_status minimized(double **out, bool **part, const double *points, const gf_goal *goals,
-                           int count, int objectives)
+typedef struct sorted {
+    double *values;      /* [count, objectives], goals turned to "less is better" */
+    const double **rows; /* [size]: those that take part (no NaN), in lexicographic order */
+    int size, objectives;
+} sorted;
+
+static int compare_rows(const void *a, const void *b, void *objectives)
+{
+    const double *p = *(const double *const *)a, *q = *(const double *const *)b;
+    for (int k = 0; k < *(const int *)objectives; k++)
+        if (p[k] != q[k]) return p[k] < q[k] ? -1 : 1;
+    return (p > q) - (p < q);
+}
+
+static void sorted_release(sorted *s)
+{
+    free(s->values);
+    free(s->rows);
+}
+
+static gf_status sorted_init(sorted *s, const double *points, const gf_goal *goals, int count,
+                             int objectives)
 {
     gf_status status = GF_OK;
-    *out = gf_alloc((size_t)count * (size_t)objectives, sizeof **out);
-    *part = gf_alloc((size_t)count, sizeof **part);
-    GF_TRY_ALLOC(*out && *part);
+    *s = (sorted){ .objectives = objectives };
+    s->values = gf_alloc((size_t)count * (size_t)objectives, sizeof *s->values);
+    s->rows = gf_alloc((size_t)count, sizeof *s->rows);
+    GF_TRY_ALLOC(s->values && s->rows);
     for (int i = 0; i < count; i++) {
-        (*part)[i] = true;
+        double *row = s->values + (size_t)i * (size_t)objectives;
+        bool part = true;
         for (int k = 0; k < objectives; k++) {
-            double value = points[i * objectives + k];
-            (*part)[i] &= !isnan(value);
-            (*out)[i * objectives + k] = goals[k] == GF_MAX ? -value : value;
+            double value = points[(size_t)i * (size_t)objectives + (size_t)k];
+            part &= !isnan(value);
+            row[k] = goals[k] == GF_MAX ? -value : value;
         }
+        if (part) s->rows[s->size++] = row;
     }
+    qsort_r(s->rows, (size_t)s->size, sizeof *s->rows, compare_rows, &s->objectives);
 out:
+    if (status != GF_OK) sorted_release(s);
     return status;
+}
+
+static int index_of(const sorted *s, const double *row)
+{
+    return (int)((row - s->values) / s->objectives);
 }
 
 static bool dominates(const double *a, const double *b, int objectives)
@@ -36,118 +67,86 @@ static bool dominates(const double *a, const double *b, int objectives)
     return better;
 }
 
-/* ---- two objectives: sort, then one sweep ---- */
+/* ---- fronts and ranks ---- */
 
-typedef struct entry {
-    double x, y;
-    int index;
-} entry;
-
-static int by_x_then_y(const void *a, const void *b)
+static void front_of_two(bool *front, const sorted *s)
 {
-    const entry *p = a, *q = b;
-    if (p->x != q->x) return p->x < q->x ? -1 : 1;
-    return (p->y > q->y) - (p->y < q->y);
+    const double *best = NULL; /* least second value so far, first where several have it */
+    for (int i = 0; i < s->size; i++) {
+        const double *row = s->rows[i];
+        if (!best || row[1] < best[1]) best = row;
+        front[index_of(s, row)] = row[0] == best[0] && row[1] == best[1];
+    }
 }
 
-static gf_status front_of_two(bool *front, const double *values, const bool *part, int count)
+/* Gathers the front in the first places of s->rows. */
+static void front_of_many(bool *front, sorted *s)
 {
     int size = 0;
-    entry *entries = gf_alloc((size_t)count, sizeof *entries);
-    if (!entries) return gf_fail(GF_NOMEM, "out of memory");
-    for (int i = 0; i < count; i++)
-        if (part[i]) entries[size++] = (entry){ values[2 * i], values[2 * i + 1], i };
-    qsort(entries, (size_t)size, sizeof *entries, by_x_then_y);
-    double best = INFINITY, best_x = 0; /* least y so far, and the least x that has it */
-    for (int i = 0; i < size; i++) {
-        bool equal = entries[i].y == best && entries[i].x == best_x;
-        if (entries[i].y < best) {
-            best = entries[i].y;
-            best_x = entries[i].x;
-            equal = true;
-        }
-        front[entries[i].index] = equal;
+    for (int i = 0; i < s->size; i++) {
+        bool beaten = false;
+        for (int j = 0; !beaten && j < size; j++)
+            beaten = dominates(s->rows[j], s->rows[i], s->objectives);
+        if (beaten) continue;
+        front[index_of(s, s->rows[i])] = true;
+        s->rows[size++] = s->rows[i];
     }
-    free(entries);
-    return GF_OK;
-}
-
-static void front_of_many(bool *front, const double *values, const bool *part, int count,
-                          int objectives)
-{
-    for (int i = 0; i < count; i++) {
-        front[i] = part[i];
-        for (int j = 0; front[i] && j < count; j++)
-            if (part[j] && dominates(values + j * objectives, values + i * objectives, objectives))
-                front[i] = false;
-    }
-}
-
-static gf_status find_front(bool *front, const double *values, const bool *part, int count,
-                            int objectives)
-{
-    memset(front, 0, (size_t)count * sizeof *front);
-    if (objectives == 2) return front_of_two(front, values, part, count);
-    front_of_many(front, values, part, count, objectives);
-    return GF_OK;
 }
 
 gf_status gf_front_find(bool *front, const double *points, const gf_goal *goals, int count,
                         int objectives)
 {
-    gf_status status;
-    double *values = NULL;
-    bool *part = NULL;
-    GF_TRY(minimized(&values, &part, points, goals, count, objectives));
-    GF_TRY(find_front(front, values, part, count, objectives));
-out:
-    free(values);
-    free(part);
-    return status;
+    sorted s;
+    gf_status status = sorted_init(&s, points, goals, count, objectives);
+    if (status != GF_OK) return status;
+    memset(front, 0, (size_t)count * sizeof *front);
+    if (objectives == 2)
+        front_of_two(front, &s);
+    else
+        front_of_many(front, &s);
+    sorted_release(&s);
+    return GF_OK;
 }
 
-/* ---- ranks: one front after the other ---- */
-
+/* The rank is the longest chain of points, each dominating the next, that ends here; one pass does,
+ * since all that dominate a point have theirs already. */
 gf_status gf_front_rank(int *rank, const double *points, const gf_goal *goals, int count,
                         int objectives)
 {
-    gf_status status;
-    double *values = NULL;
-    bool *part = NULL, *front = gf_alloc((size_t)count, sizeof *front);
-    GF_TRY_ALLOC(front);
-    GF_TRY(minimized(&values, &part, points, goals, count, objectives));
+    sorted s;
+    gf_status status = sorted_init(&s, points, goals, count, objectives);
+    if (status != GF_OK) return status;
     for (int i = 0; i < count; i++) rank[i] = -1;
-    for (int level = 0, left = count; left > 0; level++) {
-        left = 0;
-        GF_TRY(find_front(front, values, part, count, objectives));
-        for (int i = 0; i < count; i++) {
-            if (front[i]) {
-                rank[i] = level;
-                part[i] = false;
-            }
-            left += part[i];
+    for (int i = 0; i < s.size; i++) {
+        int highest = -1;
+        for (int j = 0; j < i; j++) {
+            int other = rank[index_of(&s, s.rows[j])];
+            if (other > highest && dominates(s.rows[j], s.rows[i], objectives)) highest = other;
         }
+        rank[index_of(&s, s.rows[i])] = highest + 1;
     }
-out:
-    free(values);
-    free(part);
-    free(front);
-    return status;
+    sorted_release(&s);
+    return GF_OK;
 }
 
 /* ---- dominators ---- */
 
-/* Objectives' extents over all points that take part; 1 where all are equal. */
-static void extents(double *extent, const double *points, int count, int objectives)
+enum { OBJECTIVES_MOST = 16 };
+
+/* Objectives' least values and extents over the points chosen (NULL: all); extent 1 where all are
+ * equal. */
+static void find_extents(double *least, double *extent, const bool *chosen, const double *points,
+                         int count, int objectives)
 {
     for (int k = 0; k < objectives; k++) {
         double low = INFINITY, high = -INFINITY;
         for (int i = 0; i < count; i++) {
             double value = points[i * objectives + k];
-            if (isnan(value)) continue;
+            if (isnan(value) || (chosen && !chosen[i])) continue;
             low = fmin(low, value);
             high = fmax(high, value);
         }
+        least[k] = low;
         extent[k] = high > low ? high - low : 1;
     }
 }
@@ -177,11 +176,10 @@ static double total_margin(const double *a, const double *b, const gf_goal *goal
 
 int gf_front_dominator(const double *points, const gf_goal *goals, int count, int objectives, int i)
 {
-    enum { MOST = 16 };
-    double extent[MOST], best = -1, best_total = 0;
+    double least_value[OBJECTIVES_MOST], extent[OBJECTIVES_MOST], best = -1, best_total = 0;
     int dominator = -1;
-    if (objectives > MOST) return -1;
-    extents(extent, points, count, objectives);
+    if (objectives > OBJECTIVES_MOST) return -1;
+    find_extents(least_value, extent, NULL, points, count, objectives);
     const double *b = points + i * objectives;
     for (int j = 0; j < count; j++) {
         const double *a = points + j * objectives;
@@ -202,25 +200,22 @@ int gf_front_dominator(const double *points, const gf_goal *goals, int count, in
 
 /* The front's extremes in each objective span a hyperplane; with objectives scaled to [0, 1] and
  * turned to minimization it is close to sum = const, and the knee is the front's point that lies
- * farthest below it: the least sum of scaled objectives (Das 1999, section 2). */
+ * farthest below it: the least sum of scaled objectives (Das 1999, section 2). With two objectives
+ * the line through the extremes is sum = 1, and a front that bulges the other way has no knee. */
 int gf_front_knee(const bool *front, const double *points, const gf_goal *goals, int count,
                   int objectives)
 {
     int knee = -1, size = 0;
-    double best = INFINITY;
+    double least[OBJECTIVES_MOST], extent[OBJECTIVES_MOST];
+    double best = objectives == 2 ? 1 : INFINITY;
     for (int i = 0; i < count; i++) size += front[i];
-    if (size < 3) return -1;
+    if (size < 3 || objectives > OBJECTIVES_MOST) return -1;
+    find_extents(least, extent, front, points, count, objectives);
     for (int i = 0; i < count; i++) {
         double sum = 0;
         if (!front[i]) continue;
         for (int k = 0; k < objectives; k++) {
-            double low = INFINITY, high = -INFINITY;
-            for (int j = 0; j < count; j++) {
-                if (!front[j]) continue;
-                low = fmin(low, points[j * objectives + k]);
-                high = fmax(high, points[j * objectives + k]);
-            }
-            double share = high > low ? (points[i * objectives + k] - low) / (high - low) : 0;
+            double share = (points[i * objectives + k] - least[k]) / extent[k];
             sum += goals[k] == GF_MAX ? 1 - share : share;
         }
         if (sum < best) {

@@ -47,19 +47,45 @@ TEST("pareto: front", "two and three objectives agree with the definition, ties 
         }
 }
 
+TEST("pareto: front", "infinite values are compared like others")
+{
+    const double points[] = { 0.9, INFINITY, 0.8, INFINITY, -INFINITY, 3 };
+    bool front[3];
+    REQUIRE_OK(gf_front_find(front, points, goals, 3, 2));
+    EXPECT(front[0] && !front[1] && front[2]);
+}
+
 TEST("pareto: ranks", "rank n is the front of what is left without the ranks before")
 {
-    double points[COUNT * 2];
+    double points[COUNT * 3];
     int rank[COUNT];
-    random_points(points, COUNT, 2, 3, 40);
-    REQUIRE_OK(gf_front_rank(rank, points, goals, COUNT, 2));
-    for (int i = 0; i < COUNT; i++) {
-        int highest = -1;
-        for (int j = 0; j < COUNT; j++)
-            if (beats(points + 2 * j, points + 2 * i, goals, 2) && rank[j] > highest)
-                highest = rank[j];
-        EXPECT_EQ(rank[i], highest + 1);
+    bool front[COUNT];
+    for (int objectives = 1; objectives <= 3; objectives++) {
+        random_points(points, COUNT, objectives, 3, 40);
+        REQUIRE_OK(gf_front_rank(rank, points, goals, COUNT, objectives));
+        for (int level = 0, left = COUNT; left > 0; level++) {
+            REQUIRE_OK(gf_front_find(front, points, goals, COUNT, objectives));
+            REQUIRE(level < COUNT);
+            for (int i = 0; i < COUNT; i++) {
+                EXPECT_EQ(front[i], rank[i] == level);
+                left -= front[i];
+                if (front[i]) points[i * objectives] = NAN;
+            }
+        }
     }
+}
+
+TEST("pareto: ranks", "a chain of 3,000 points has 3,000 ranks")
+{
+    enum { LONG = 3000 };
+    double *points = gf_alloc(2 * LONG, sizeof *points);
+    int *rank = gf_alloc(LONG, sizeof *rank);
+    REQUIRE(points && rank);
+    for (int i = 0; i < LONG; i++) points[2 * i] = i, points[2 * i + 1] = -i;
+    REQUIRE_OK(gf_front_rank(rank, points, goals, LONG, 2));
+    for (int i = 0; i < LONG; i++) EXPECT_EQ(rank[i], LONG - 1 - i);
+    free(points);
+    free(rank);
 }
 
 TEST("pareto: dominator", "it dominates, by the largest least margin")
@@ -111,6 +137,13 @@ TEST("pareto: knee", "it is the corner of an elbow; two points have none")
     const bool front[] = { true, true, true, true }, two[] = { true, true, false, false };
     EXPECT_EQ(gf_front_knee(front, points, goals, 4, 2), 1);
     EXPECT_EQ(gf_front_knee(two, points, goals, 4, 2), -1);
+}
+
+TEST("pareto: knee", "a front that bulges away from the ideal has none")
+{
+    const double points[] = { 0.5, 1, 0.55, 12, 0.6, 18, 0.93, 20 };
+    const bool front[] = { true, true, true, true };
+    EXPECT_EQ(gf_front_knee(front, points, goals, 4, 2), -1);
 }
 
 TEST("pareto: intervals", "Student's t of two, three and ten samples are the table's")

@@ -111,8 +111,9 @@ gf_status gf_front_probability(double *probability, const double *values, const 
             drawn[s] = (int)gf_random_below(random, (uint32_t)d, (uint32_t)s, (uint32_t)seeds);
         draw_means(means, values, drawn, points, seeds, objectives);
         GF_TRY(gf_front_find(front, means, goals, points, objectives));
-        for (int p = 0; p < points; p++) probability[p] += front[p] ? 1.0 / draws : 0;
+        for (int p = 0; p < points; p++) probability[p] += front[p];
     }
+    for (int p = 0; p < points; p++) probability[p] /= draws;
 out:
     free(means);
     free(front);

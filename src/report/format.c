@@ -37,6 +37,14 @@ static void count_text(char out[64], double value)
     snprintf(out, 64, fabs(value) >= 100 || unit == 0 ? "%.0f%s" : "%.1f%s", value, units[unit]);
 }
 
+void gf_report_grouped_text(char out[32], int count)
+{
+    if (count < 1000)
+        snprintf(out, 32, "%d", count);
+    else
+        snprintf(out, 32, "%d,%03d", count / 1000, count % 1000);
+}
+
 static void seconds_text(char out[64], double seconds)
 {
     if (seconds < 0.001)

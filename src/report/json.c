@@ -2,6 +2,7 @@
  *   name, seeds, validation_images, program, provenance {key: value}, sweep (text),
  *   metrics [{name, help, goal, time}], objectives [{metric, goal}], knee (point or null),
  *   points [{point, label, options {key: value}, front, rank, probability, dominator, seeds,
+ *            interval ("seeds" or "images": what the half-width of its accuracy is of), failed,
  *            metrics {name: {mean, half, values}}, stages [[row, ...] per seed]}],
  *   stages [{row, kind, label, state, parent, seed, curve [[epoch, lr, train loss, train accuracy,
  *            validation loss, validation accuracy], ...], attempts [...]}]
@@ -88,16 +89,24 @@ static json_t *point_stages(const gf_report *r, int p)
     return seeds;
 }
 
+static json_t *interval_json(const gf_report *r, const gf_report_point *point)
+{
+    int accuracy = gf_report_metric(r, "accuracy");
+    if (accuracy < 0 || isnan(point->estimates[accuracy].half)) return json_null();
+    return json_string(point->estimates[accuracy].binomial ? "images" : "seeds");
+}
+
 static json_t *point_json(const gf_report *r, int p)
 {
     const gf_report_point *point = &r->points[p];
-    return json_pack(
-        "{s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:i, s:o, s:o}", "point", p, "label",
-        text(point->label), "options", options_json(point->options), "front", point->front, "rank",
-        point->rank < 0 ? json_null() : json_integer(point->rank), "probability",
-        number(point->probability), "dominator",
-        point->dominator < 0 ? json_null() : json_integer(point->dominator), "seeds",
-        point->finished, "metrics", values_json(r, point), "stages", point_stages(r, p));
+    return json_pack("{s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:i, s:o, s:b, s:o, s:o}", "point", p,
+                     "label", text(point->label), "options", options_json(point->options), "front",
+                     point->front, "rank",
+                     point->rank < 0 ? json_null() : json_integer(point->rank), "probability",
+                     number(point->probability), "dominator",
+                     point->dominator < 0 ? json_null() : json_integer(point->dominator), "seeds",
+                     point->finished, "interval", interval_json(r, point), "failed", point->failed,
+                     "metrics", values_json(r, point), "stages", point_stages(r, p));
 }
 
 static json_t *curve_json(const gf_report *r, int row)
@@ -116,7 +125,7 @@ static json_t *curve_json(const gf_report *r, int row)
     return curve;
 }
 
-/* Without times only what failed for good is told, and only why. */
+/* Attempts hang on the machine: reasons name times, memory and ranks. */
 static json_t *attempts_json(const gf_report *r, int row)
 {
     json_t *list = json_array();

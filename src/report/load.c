@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 1000 }; /* of the paired bootstrap */
+enum { DRAWS = 1000 };               /* of the paired bootstrap */
+static const double draw_cost = 3e8; /* comparisons that all draws together may take, roughly */
 
 int gf_report_metric(const gf_report *report, const char *name)
 {
@@ -14,14 +15,16 @@ int gf_report_metric(const gf_report *report, const char *name)
     return -1;
 }
 
+/* Without times an objective that is one takes no part: fronts must not hang on the machine. */
 static gf_status read_objectives(gf_report *r)
 {
     gf_status status;
     gf_options *settings = NULL;
+    char key[64];
+    int declared = 0;
     GF_TRY(gf_options_parse(&settings, r->plan->settings));
-    while (r->objective_count < (int)GF_COUNT(r->objectives)) {
-        char key[64];
-        snprintf(key, sizeof key, "objective.%d.metric", r->objective_count);
+    for (; r->objective_count < (int)GF_COUNT(r->objectives); declared++) {
+        snprintf(key, sizeof key, "objective.%d.metric", declared);
         const char *name = gf_options_get(settings, key);
         if (!name) break;
         int metric = gf_report_metric(r, name);
@@ -29,14 +32,18 @@ static gf_status read_objectives(gf_report *r)
             status = gf_fail(GF_CORRUPT, "%s: this program has no metric '%s'", r->dir, name);
             goto out;
         }
-        snprintf(key, sizeof key, "objective.%d.goal", r->objective_count);
+        if (!gf_report_shows(r, metric)) continue;
+        snprintf(key, sizeof key, "objective.%d.goal", declared);
         const char *goal = gf_options_get(settings, key);
         r->objectives[r->objective_count++] =
             (gf_report_objective){ .metric = metric,
                                    .goal = goal && strcmp(goal, "max") == 0 ? GF_MAX : GF_MIN };
     }
-    if (r->objective_count == 0)
+    if (declared == 0)
         status = gf_fail(GF_CORRUPT, "%s: the sweep has no objectives", r->dir);
+    else if (r->objective_count == 0)
+        status = gf_fail(GF_INVALID, "%s: every objective is a time; nothing is left without times",
+                         r->dir);
 out:
     gf_options_destroy(settings);
     return status;
@@ -50,7 +57,8 @@ static gf_status alloc_points(gf_report *r)
         if (r->plan->trials[t].seed_index >= r->seeds) r->seeds = r->plan->trials[t].seed_index + 1;
     r->points = gf_alloc((size_t)r->plan->point_count, sizeof *r->points);
     r->stages = gf_alloc((size_t)r->plan->stage_count, sizeof *r->stages);
-    GF_TRY_ALLOC(r->points && r->stages);
+    r->trials = gf_alloc((size_t)r->plan->point_count * (size_t)r->seeds, sizeof *r->trials);
+    GF_TRY_ALLOC(r->points && r->stages && r->trials);
     for (int p = 0; p < r->plan->point_count; p++) {
         gf_report_point *point = &r->points[p];
         point->label = r->plan->points[p].label;
@@ -82,26 +90,35 @@ static gf_status read_trial(gf_report *r, const gf_trial_row *trial)
 {
     gf_report_point *point = &r->points[trial->point];
     int last = trial->stages[trial->stage_count - 1];
+    gf_stage_state state = r->stages[last].state;
     double *values = point->values + (size_t)trial->seed_index * (size_t)r->options.metric_count;
-    if (r->stages[last].state != GF_STAGE_DONE) return GF_OK;
+    r->trials[(size_t)trial->point * (size_t)r->seeds + (size_t)trial->seed_index] = trial;
+    point->failed |= state == GF_STAGE_FAILED || state == GF_STAGE_BLOCKED;
+    if (state != GF_STAGE_DONE) return GF_OK;
     gf_status status = gf_study_read_result(r->study, last, values);
     if (status == GF_OK) point->finished++;
     return status == GF_NOTFOUND ? GF_OK : status;
 }
 
-/* Accuracy of one seed: how exactly its images measure it. */
-static gf_estimate estimate(const gf_report *r, const gf_report_point *point, int metric)
+/* Where one seed is all there is of an accuracy: how exactly its images measure it. */
+static gf_status find_estimates(gf_report *r)
 {
-    double column[1024];
-    int count = r->seeds < 1024 ? r->seeds : 1024;
-    for (int s = 0; s < count; s++) column[s] = point->values[s * r->options.metric_count + metric];
-    gf_estimate e = gf_estimate_seeds(column, count);
-    if (e.samples == 1 && strcmp(r->metrics[metric].name, "accuracy") == 0)
-        e = gf_estimate_binomial(e.mean, r->options.validation_images);
-    return e;
+    int metrics = r->options.metric_count, accuracy = gf_report_metric(r, "accuracy");
+    double *column = gf_alloc((size_t)r->seeds, sizeof *column);
+    if (!column) return gf_fail(GF_NOMEM, "out of memory");
+    for (int p = 0; p < r->plan->point_count; p++)
+        for (int m = 0; m < metrics; m++) {
+            gf_estimate *estimate = &r->points[p].estimates[m];
+            for (int s = 0; s < r->seeds; s++) column[s] = r->points[p].values[s * metrics + m];
+            *estimate = gf_estimate_seeds(column, r->seeds);
+            if (estimate->samples == 1 && m == accuracy)
+                *estimate = gf_estimate_binomial(estimate->mean, r->options.validation_images);
+        }
+    free(column);
+    return GF_OK;
 }
 
-/* Objectives of all points as pareto wants them; NaN where seeds are missing. */
+/* Objectives of all points as pareto wants them: means over the seeds that are there. */
 static void fill_means(const gf_report *r, double *means, gf_goal *goals)
 {
     for (int k = 0; k < r->objective_count; k++) goals[k] = r->objectives[k].goal;
@@ -140,32 +157,43 @@ out:
     return status;
 }
 
-/* Only where every point has all its seeds: pairs need partners. */
+/* Pairs need partners: only points with all their seeds take part. values: [points that take part,
+ * seeds, objectives]; at[i]: the i-th of them. */
+static int gather_complete(const gf_report *r, double *values, int *at)
+{
+    int size = 0;
+    for (int p = 0; p < r->plan->point_count; p++) {
+        if (r->points[p].finished < r->seeds) continue;
+        for (int s = 0; s < r->seeds; s++)
+            for (int k = 0; k < r->objective_count; k++)
+                values[(size * r->seeds + s) * r->objective_count + k] =
+                    r->points[p].values[s * r->options.metric_count + r->objectives[k].metric];
+        at[size++] = p;
+    }
+    return size;
+}
+
 static gf_status find_probabilities(gf_report *r)
 {
-    gf_status status;
+    gf_status status = GF_OK;
     gf_goal goals[GF_COUNT(r->objectives)];
-    int points = r->plan->point_count, k_count = r->objective_count;
-    double *values = NULL, *probability = NULL;
+    size_t points = (size_t)r->plan->point_count, k_count = (size_t)r->objective_count;
     const gf_random random = { .purpose = GF_PURPOSE_STATISTICS };
-    for (int p = 0; p < points; p++)
-        if (r->points[p].finished < r->seeds) return GF_OK;
-    if (r->seeds < 2 || (double)points * points * DRAWS > 1e9) return GF_OK;
-    values = gf_alloc((size_t)points * (size_t)r->seeds * (size_t)k_count, sizeof *values);
-    probability = gf_alloc((size_t)points, sizeof *probability);
-    GF_TRY_ALLOC(values && probability);
-    for (int k = 0; k < k_count; k++) goals[k] = r->objectives[k].goal;
-    for (int p = 0; p < points; p++)
-        for (int s = 0; s < r->seeds; s++)
-            for (int k = 0; k < k_count; k++)
-                values[(p * r->seeds + s) * k_count + k] =
-                    r->points[p].values[s * r->options.metric_count + r->objectives[k].metric];
-    GF_TRY(gf_front_probability(probability, values, goals, points, r->seeds, k_count, DRAWS,
-                                &random));
-    for (int p = 0; p < points; p++) r->points[p].probability = probability[p];
+    double *values = gf_alloc(points * (size_t)r->seeds * k_count, sizeof *values);
+    double *probability = gf_alloc(points, sizeof *probability);
+    int *at = gf_alloc(points, sizeof *at);
+    GF_TRY_ALLOC(values && probability && at);
+    for (size_t k = 0; k < k_count; k++) goals[k] = r->objectives[k].goal;
+    int size = gather_complete(r, values, at);
+    double each = k_count == 2 ? 32 : size; /* sorted, or against the front */
+    if (r->seeds < 2 || size == 0 || DRAWS * each * size > draw_cost) goto out;
+    GF_TRY(gf_front_probability(probability, values, goals, size, r->seeds, r->objective_count,
+                                DRAWS, &random));
+    for (int i = 0; i < size; i++) r->points[at[i]].probability = probability[i];
 out:
     free(values);
     free(probability);
+    free(at);
     return status;
 }
 
@@ -182,6 +210,20 @@ out:
     return status;
 }
 
+/* A study of another version may have other columns; reading them by place would be wrong. */
+static gf_status check_columns(const gf_report *r)
+{
+    if (r->plan->metric_count != r->options.metric_count)
+        return gf_fail(GF_CORRUPT, "%s: results have %d columns, this program knows %d", r->dir,
+                       r->plan->metric_count, r->options.metric_count);
+    for (int m = 0; m < r->plan->metric_count; m++)
+        if (strcmp(r->plan->metrics[m], r->metrics[m].name) != 0)
+            return gf_fail(GF_CORRUPT,
+                           "%s: column %d of the results is '%s'; this program has '%s'", r->dir, m,
+                           r->plan->metrics[m], r->metrics[m].name);
+    return GF_OK;
+}
+
 gf_status gf_report_load(gf_report **report, const char *dir, const gf_report_options *options)
 {
     gf_status status;
@@ -190,18 +232,12 @@ gf_status gf_report_load(gf_report **report, const char *dir, const gf_report_op
     GF_TRY(copy_options(r, dir, options));
     GF_TRY(gf_study_open(&r->study, dir, false));
     r->plan = gf_study_plan_get(r->study);
-    if (r->plan->metric_count != options->metric_count) {
-        status = gf_fail(GF_CORRUPT, "%s: results have %d columns, this program knows %d", dir,
-                         r->plan->metric_count, options->metric_count);
-        goto out;
-    }
+    GF_TRY(check_columns(r));
     GF_TRY(read_objectives(r));
     GF_TRY(alloc_points(r));
     GF_TRY(read_stages(r));
     for (int t = 0; t < r->plan->trial_count; t++) GF_TRY(read_trial(r, &r->plan->trials[t]));
-    for (int p = 0; p < r->plan->point_count; p++)
-        for (int m = 0; m < options->metric_count; m++)
-            r->points[p].estimates[m] = estimate(r, &r->points[p], m);
+    GF_TRY(find_estimates(r));
     GF_TRY(find_fronts(r));
     GF_TRY(find_probabilities(r));
     *report = r;
@@ -220,6 +256,7 @@ void gf_report_destroy(gf_report *r)
     }
     free(r->points);
     free(r->stages);
+    free(r->trials);
     free(r->metrics);
     free(r->dir);
     gf_study_close(r->study);
@@ -233,9 +270,5 @@ void gf_report_front(const gf_report *report, bool *front)
 
 const gf_trial_row *gf_report_trial(const gf_report *report, int point, int seed_index)
 {
-    for (int t = 0; t < report->plan->trial_count; t++)
-        if (report->plan->trials[t].point == point &&
-            report->plan->trials[t].seed_index == seed_index)
-            return &report->plan->trials[t];
-    return NULL;
+    return report->trials[(size_t)point * (size_t)report->seeds + (size_t)seed_index];
 }

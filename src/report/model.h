@@ -17,10 +17,11 @@ typedef struct gf_report_point {
     double *values;         /* [seeds, metrics]; NaN: not there */
     gf_estimate *estimates; /* [metrics] */
     int finished;           /* seeds that have a result */
+    bool failed;            /* a seed will have none: a stage failed or is blocked */
     bool front;
     int rank;           /* -1: takes no part */
     int dominator;      /* -1: none */
-    double probability; /* of being on the front; NaN with one seed */
+    double probability; /* of being on the front; NaN with one seed or seeds missing */
 } gf_report_point;
 
 typedef struct gf_report_stage {
@@ -40,6 +41,7 @@ struct gf_report {
     int seeds; /* of each point, at most */
     gf_report_point *points;
     gf_report_stage *stages;
+    const gf_trial_row **trials; /* [points, seeds]; NULL: none */
     int finished_points, front_size, knee;
 };
 
@@ -51,6 +53,12 @@ bool gf_report_is_fraction(const gf_report *report, int metric);
 /* "92.4 ± 0.2", "351 kB", "35.1 M": as tables show it; "-" where there is none. */
 void gf_report_value_text(char out[64], const gf_report *report, int metric,
                           const gf_estimate *estimate);
+/* Columns of the short tables: accuracies, then every other objective; and their titles. */
+#define GF_REPORT_COLUMNS 20
+int gf_report_columns(const gf_report *report, int columns[GF_REPORT_COLUMNS]);
+const char *gf_report_column_title(const gf_report *report, int metric);
+/* "5,000"; below a million. */
+void gf_report_grouped_text(char out[32], int count);
 /* Points in the order of tables: the front first by its first objective, then by rank. */
 int *gf_report_order(const gf_report *report, int *count);
 /* The trial of a point and seed; NULL: none. */

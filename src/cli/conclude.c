@@ -34,6 +34,23 @@ static int latency_wish(const gf_options *settings)
     return wish && strcmp(wish, "none") == 0 ? GF_LATENCY_NONE : GF_LATENCY_FRONT;
 }
 
+/* The network as it would be deployed: packed and unpacked, so BN is folded and the views are in
+ * the weights. */
+static gf_status load_deployed(gf_net **net, const latency_job *job, int row)
+{
+    gf_status status;
+    gf_net *trained = NULL;
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    GF_TRY(gf_stage_load(&trained, job->study, job->dir, row));
+    GF_TRY(gf_pack(&bytes, &size, trained, job->kernels));
+    GF_TRY(gf_unpack(net, bytes, size, job->kernels));
+out:
+    free(bytes);
+    gf_net_destroy(trained);
+    return status;
+}
+
 static gf_status measure_row(latency_job *job, int row)
 {
     gf_status status;
@@ -42,7 +59,7 @@ static gf_status measure_row(latency_job *job, int row)
     double values[GF_METRIC_COUNT];
     GF_TRY(gf_study_read_result(job->study, row, values));
     if (isfinite(values[GF_METRIC_LATENCY_1])) return GF_OK;
-    GF_TRY(gf_stage_load(&net, job->study, job->dir, row));
+    GF_TRY(load_deployed(&net, job, row));
     GF_TRY(gf_latency_measure(&one, net, 1, LATENCY_SECONDS, job->kernels));
     GF_TRY(gf_latency_measure(&many, net, 128, LATENCY_SECONDS, job->kernels));
     values[GF_METRIC_LATENCY_1] = one.p50;

@@ -14,12 +14,15 @@ typedef enum gf_split { GF_TRAIN, GF_VALIDATION, GF_TEST } gf_split;
 
 typedef struct gf_data_options {
     int dataset;    /* word: cifar10 | sample (the embedded 5,000 + 1,000 images) */
-    char path[512]; /* "auto": $GRIDFRONT_DATA, the user's cache, ./data, /opt/img/... */
+    char path[512]; /* a folder, else $GRIDFRONT_DATA; "auto": the user's cache, ./data, ... too */
     int validation; /* images taken out of the training set; -1: 10 % */
     int images;     /* use only the first so many training images; 0: all */
     int64_t seed;   /* of the split */
 } gf_data_options;
 extern const gf_schema gf_data_schema; /* fields of the `data` group */
+
+/* Do the counts fit each other? For plan time: reads no file. INVALID. */
+gf_status gf_data_check(const gf_data_options *options);
 
 typedef struct gf_data gf_data;
 /* NOTFOUND (saying where it looked), CORRUPT (file, size found and expected). */

@@ -353,6 +353,10 @@ extern const gf_schema gf_train_schema, gf_finetune_schema;
 /* The same slots and fields for methods that train (qat, distill): put them into their schema. */
 extern const gf_slot gf_train_slots[];
 
+/* Options of a training that cannot stand together (a warm-up longer than the training), found at
+ * plan time. `schema` is that of the group or method, whose defaults count. INVALID. */
+gf_status gf_train_check(const gf_options *options, const char *prefix, const gf_schema *schema);
+
 typedef struct gf_scores {
     double loss, accuracy; /* mean cross-entropy; fraction */
 } gf_scores;
@@ -394,7 +398,8 @@ typedef struct gf_train_job {
     const gf_artifact *resume; /* a state given to hooks.save before, NULL: from the start */
     gf_train_hooks hooks;
 } gf_train_job;
-/* DIVERGED (epoch, step) when the loss is not finite; INTERRUPTED when told to stop. */
+/* DIVERGED (epoch, step) when the loss of a step or of a validation is not finite; INTERRUPTED when
+ * told to stop. */
 gf_status gf_train(const gf_train_job *job);
 
 #endif

@@ -6,8 +6,9 @@
 static const gf_field fields[] = {
     GF_FIELD_WORD(gf_data_options, dataset, "cifar10", "cifar10|sample",
                   "all of CIFAR-10, or the embedded 5,000 + 1,000 images of it"),
-    GF_FIELD(gf_data_options, path, "auto", NULL, "path",
-             "folder of the binary files; auto: $GRIDFRONT_DATA, the user's cache, ./data"),
+    GF_FIELD(
+        gf_data_options, path, "auto", NULL, "path",
+        "folder of the binary files, or $GRIDFRONT_DATA; auto: the user's cache and ./data too"),
     GF_FIELD(gf_data_options, validation, "-1", "[-1, 49999]", "images",
              "taken out of the training images; -1: 10 %"),
     GF_FIELD(gf_data_options, images, "0", "[0, 50000]", "images",
@@ -31,17 +32,40 @@ static int validation_count(const gf_data_options *options, int images)
     return options->validation >= 0 ? options->validation : images / 10;
 }
 
+/* Of the data set as it is published. */
+static int published_count(const gf_data_options *options)
+{
+    bool sample = options->dataset == GF_DATASET_SAMPLE;
+    return image_count(options, sample ? GF_SAMPLE_TRAIN : GF_CIFAR_TRAIN);
+}
+
 int gf_data_train_count(const gf_data_options *options)
 {
-    int there = options->dataset == GF_DATASET_SAMPLE ? GF_SAMPLE_TRAIN : GF_CIFAR_TRAIN;
-    int images = image_count(options, there);
+    int images = published_count(options);
     return images - validation_count(options, images);
 }
 
 int gf_data_validation_count(const gf_data_options *options)
 {
-    int there = options->dataset == GF_DATASET_SAMPLE ? GF_SAMPLE_TRAIN : GF_CIFAR_TRAIN;
-    return validation_count(options, image_count(options, there));
+    return validation_count(options, published_count(options));
+}
+
+/* Batch normalization needs two images. */
+static gf_status check_counts(const gf_data_options *options, int images)
+{
+    int validation = validation_count(options, images);
+    if (images < 2)
+        return gf_fail(GF_INVALID, "data.images = %d: training takes at least 2", images);
+    if (images - validation < 2)
+        return gf_fail(
+            GF_INVALID, "data.validation = %d leaves %d of %d images to train on; allowed 0 to %d",
+            validation, images > validation ? images - validation : 0, images, images - 2);
+    return GF_OK;
+}
+
+gf_status gf_data_check(const gf_data_options *options)
+{
+    return check_counts(options, published_count(options));
 }
 
 static gf_status make_split(gf_data *data, const gf_data_options *options)
@@ -49,13 +73,9 @@ static gf_status make_split(gf_data *data, const gf_data_options *options)
     gf_status status = GF_OK;
     const gf_random random = { .seed = (uint64_t)options->seed, .purpose = GF_PURPOSE_SPLIT };
     int images = image_count(options, data->train.count);
+    GF_TRY(check_counts(options, images));
     data->validation_count = validation_count(options, images);
     data->train_count = images - data->validation_count;
-    if (data->train_count < 1)
-        return gf_fail(GF_INVALID,
-                       "data.validation = %d leaves nothing of %d images to train on; allowed 0 to "
-                       "%d",
-                       data->validation_count, images, images - 1);
     GF_TRY_ALLOC(data->order = gf_alloc((size_t)images, sizeof *data->order));
     gf_random_permutation(&random, 0, data->order, images);
 out:

@@ -25,7 +25,7 @@ gf_status gf_sample_load(gf_images *train, gf_images *test, const char *path);
 
 struct gf_data {
     gf_images train, test; /* train: TRAIN and VALIDATION together */
-    int *order;            /* [train.count]: the permutation that splits; TRAIN first */
+    int *order; /* [train + validation count]: the permutation that splits; TRAIN first */
     int train_count, validation_count;
 };
 

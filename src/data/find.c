@@ -1,5 +1,6 @@
 /* Where the images lie. "auto" looks in a fixed list of places; what is not found says where it
- * looked and what to do. */
+ * looked and what to do. A path is in no key and in the tables of a study for good: where a named
+ * folder has gone, the environment says where it is now. */
 #include "data.h"
 
 #include <limits.h>
@@ -37,15 +38,15 @@ static void look(search *s, bool (*is_there)(const char *), const char *format, 
 /* A folder that somebody named: the files may stand in it, or in the archive's folder within. */
 static void look_in(search *s, const char *folder)
 {
+    if (!folder || !*folder) return;
     look(s, gf_cifar_is_there, "%s", folder);
     look(s, gf_cifar_is_there, "%s/" FOLDER, folder);
 }
 
 static void look_for_cifar(search *s)
 {
-    const char *named = getenv("GRIDFRONT_DATA"), *cache = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    if (named) look_in(s, named);
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    look_in(s, getenv("GRIDFRONT_DATA"));
     if (cache) look(s, gf_cifar_is_there, "%s/" FOLDER, cache);
     if (home) look(s, gf_cifar_is_there, "%s/.cache/" FOLDER, home);
     look_in(s, "./data");
@@ -63,11 +64,18 @@ static bool program_folder(char out[PATH_MAX])
     return slash != NULL;
 }
 
+/* The file itself, or the folder that it stands in. */
+static void look_at_sample(search *s, const char *named)
+{
+    if (!named || !*named) return;
+    look(s, gf_file_exists, "%s/" SAMPLE, named);
+    look(s, gf_file_exists, "%s", named);
+}
+
 static void look_for_sample(search *s)
 {
     char program[PATH_MAX];
-    const char *named = getenv("GRIDFRONT_SAMPLE");
-    if (named) look(s, gf_file_exists, "%s", named);
+    look_at_sample(s, getenv("GRIDFRONT_SAMPLE"));
     look(s, gf_file_exists, "sweeps/data/" SAMPLE);
     if (!program_folder(program)) return;
     look(s, gf_file_exists, "%s/../sweeps/data/" SAMPLE, program);
@@ -82,14 +90,17 @@ gf_status gf_data_find(char *out, size_t size, const gf_data_options *options)
     search s = { .out = out, .size = size };
     bool sample = options->dataset == GF_DATASET_SAMPLE;
     bool automatic = strcmp(options->path, "auto") == 0;
-    if (sample && automatic)
+    if (sample && automatic) {
         look_for_sample(&s);
-    else if (sample)
-        look(&s, gf_file_exists, "%s", options->path);
-    else if (automatic)
+    } else if (sample) {
+        look_at_sample(&s, options->path);
+        look_at_sample(&s, getenv("GRIDFRONT_SAMPLE"));
+    } else if (automatic) {
         look_for_cifar(&s);
-    else
+    } else {
         look_in(&s, options->path);
+        look_in(&s, getenv("GRIDFRONT_DATA"));
+    }
     if (!s.found)
         status =
             gf_fail(GF_NOTFOUND, "%s: not found; looked in %s. %s",

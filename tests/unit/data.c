@@ -1,9 +1,8 @@
-/* data: readers, splits, augmentation, batches. */
+/* data: readers, where files are looked for, the embedded sample, splits, batches. */
 #include "../test.h"
 
 #include <gridfront/data.h>
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +94,75 @@ TEST("data: find", "a folder without the files says where it looked and what to 
     EXPECT_CONTAINS(gf_error_message(), "make data");
 }
 
+/* Runs with an environment of its own, in which nothing is found but what is said. */
+static void forget_places(const char *home)
+{
+    unsetenv("GRIDFRONT_DATA");
+    unsetenv("XDG_CACHE_HOME");
+    setenv("HOME", home, 1);
+}
+
+/* A folder with a file of the right name; enough to be found. */
+static const char *place(const char *name)
+{
+    static char folder[600];
+    char path[700];
+    snprintf(folder, sizeof folder, "%s/%s", test_folder(), name);
+    snprintf(path, sizeof path, "%s/data_batch_1.bin", folder);
+    EXPECT_STATUS(gf_folder_make(folder), GF_OK);
+    EXPECT_STATUS(gf_file_write(path, "x", 1), GF_OK);
+    return folder;
+}
+
+static void expect_found(const char *path, const char *folder)
+{
+    char found[1024] = "";
+    gf_data_options options = { 0 };
+    snprintf(options.path, sizeof options.path, "%s", path);
+    EXPECT_STATUS(gf_data_find(found, sizeof found, &options), GF_OK);
+    EXPECT_TEXT(found, folder);
+}
+
+TEST("data: find", "auto takes $GRIDFRONT_DATA, then the user's cache")
+{
+    char home[600], *kept = gf_strdup(getenv("HOME") ? getenv("HOME") : "/");
+    snprintf(home, sizeof home, "%s/home", test_folder());
+    forget_places(home);
+    expect_found("auto", place("home/.cache/cifar-10-batches-bin"));
+    const char *cached = place("cache/cifar-10-batches-bin");
+    setenv("XDG_CACHE_HOME", (snprintf(home, sizeof home, "%s/cache", test_folder()), home), 1);
+    expect_found("auto", cached);
+    const char *named = place("named");
+    setenv("GRIDFRONT_DATA", named, 1);
+    expect_found("auto", named);
+    forget_places(kept);
+    free(kept);
+}
+
+TEST("data: find", "a folder that has gone is looked for where the environment says")
+{
+    char *kept = gf_strdup(getenv("HOME") ? getenv("HOME") : "/");
+    const char *moved = place("moved/cifar-10-batches-bin");
+    char parent[600];
+    snprintf(parent, sizeof parent, "%s/moved", test_folder());
+    setenv("GRIDFRONT_DATA", parent, 1);
+    expect_found("/nowhere/at/all", moved);
+    expect_found(moved, moved);
+    forget_places(kept);
+    free(kept);
+}
+
+TEST("data: find", "the embedded images are found by their file and by its folder")
+{
+    char found[1024] = "";
+    gf_data_options options = { .dataset = 1, .path = "sweeps/data" };
+    REQUIRE_OK(gf_data_find(found, sizeof found, &options));
+    EXPECT_TEXT(found, "sweeps/data/cifar10-sample.h5");
+    snprintf(options.path, sizeof options.path, "%s", found);
+    REQUIRE_OK(gf_data_find(found, sizeof found, &options));
+    EXPECT_TEXT(found, "sweeps/data/cifar10-sample.h5");
+}
+
 /* ---- the embedded sample and its splits ---- */
 
 TEST("data: sample", "it holds 5,000 and 1,000 images, 500 and 100 of ten classes at about")
@@ -114,8 +182,7 @@ TEST("data: sample", "it holds 5,000 and 1,000 images, 500 and 100 of ten classe
     gf_data_close(data);
 }
 
-TEST("data: split", "it depends on the data seed alone, and a validation set that leaves nothing "
-                    "is refused")
+TEST("data: split", "another data seed splits in another way")
 {
     gf_data *a = NULL, *b = NULL;
     gf_data_options options = sample_options();
@@ -131,101 +198,91 @@ TEST("data: split", "it depends on the data seed alone, and a validation set tha
     EXPECT(different > 30);
     gf_data_close(a);
     gf_data_close(b);
-    options.validation = 5000;
-    EXPECT_STATUS(gf_data_open(&a, &options), GF_INVALID);
-    EXPECT_CONTAINS(gf_error_message(), "allowed 0 to 4999");
     free(images);
 }
 
-/* ---- augmentation ---- */
-
-static gf_real *augmented(const char *text, uint32_t epoch, int threads)
+/* All images of a split, in its order; the caller frees. */
+static gf_real *images_of(const gf_data *data, gf_split split, int *labels)
 {
-    gf_data *data = NULL;
-    gf_options *options = NULL;
-    gf_augment_chain *chain = NULL;
-    gf_data_options data_options = sample_options();
-    gf_random random = { .seed = 3, .purpose = GF_PURPOSE_AUGMENT, .epoch = epoch };
-    gf_real *images = gf_alloc(64, IMAGE * sizeof(gf_real));
-    int positions[64], labels[64];
-    for (int i = 0; i < 64; i++) positions[i] = i;
-    EXPECT_STATUS(gf_options_parse(&options, text), GF_OK);
-    EXPECT_STATUS(gf_augment_chain_create(&chain, options, ""), GF_OK);
-    EXPECT_STATUS(gf_data_open(&data, &data_options), GF_OK);
-    omp_set_num_threads(threads);
-    gf_data_batch(images, labels, data, GF_TRAIN, positions, 64, chain, &random);
-    gf_augment_chain_destroy(chain);
-    gf_options_destroy(options);
-    gf_data_close(data);
+    int count = gf_data_count(data, split), positions[1000];
+    gf_real *images = gf_alloc((size_t)count, IMAGE * sizeof(gf_real));
+    for (int i = 0; i < count; i++) positions[i] = i;
+    gf_data_batch(images, labels, data, split, positions, count, NULL, NULL);
     return images;
 }
 
-#define ALL "augment.0 = crop\naugment.1 = flip\naugment.2 = cutout\naugment.2.size = 8\n"
-
-TEST("data: augment", "one, two or seven threads give the same bits, another epoch others")
+static int times_among(const gf_real *image, const gf_real *images, int count)
 {
-    gf_real *one = augmented(ALL, 0, 1), *two = augmented(ALL, 0, 2), *seven = augmented(ALL, 0, 7);
-    gf_real *later = augmented(ALL, 1, 2);
-    size_t size = 64 * IMAGE * sizeof(gf_real);
-    EXPECT(memcmp(one, two, size) == 0);
-    EXPECT(memcmp(one, seven, size) == 0);
-    EXPECT(memcmp(one, later, size) != 0);
-    free(one);
-    free(two);
-    free(seven);
-    free(later);
+    int times = 0;
+    for (int i = 0; i < count; i++)
+        times += memcmp(image, images + (size_t)i * IMAGE, IMAGE * sizeof *image) == 0;
+    return times;
 }
 
-TEST("data: augment", "a flip of probability one mirrors every row, and none at zero")
+TEST("data: split", "every image is either for training or for validation, and none is lost")
 {
-    gf_real *plain = augmented("", 0, 1);
-    gf_real *flipped = augmented("augment.0 = flip\naugment.0.probability = 1\n", 0, 1);
-    gf_real *kept = augmented("augment.0 = flip\naugment.0.probability = 0\n", 0, 1);
-    EXPECT(memcmp(plain, kept, 64 * IMAGE * sizeof(gf_real)) == 0);
-    for (int y = 0; y < 32; y++)
-        for (int x = 0; x < 32; x++)
-            for (int c = 0; c < 3; c++)
-                REQUIRE(flipped[(y * 32 + x) * 3 + c] == plain[(y * 32 + 31 - x) * 3 + c]);
-    free(plain);
-    free(flipped);
-    free(kept);
-}
-
-TEST("data: augment", "cutout blanks at most its square, to the normalized zero")
-{
-    gf_real *plain = augmented("", 0, 1);
-    gf_real *cut = augmented("augment.0 = cutout\naugment.0.size = 8\n", 0, 1);
-    for (int i = 0; i < 64; i++) {
-        int changed = 0;
-        for (int p = 0; p < 1024; p++) {
-            const gf_real *pixel = cut + ((size_t)i * 1024 + (size_t)p) * 3;
-            if (memcmp(pixel, plain + ((size_t)i * 1024 + (size_t)p) * 3, 3 * sizeof *pixel) == 0)
-                continue;
-            changed++;
-            EXPECT_NEAR(pixel[0], 0, 1e-6);
-        }
-        EXPECT(changed <= 64 && changed >= 12);
+    gf_data *whole = NULL, *split = NULL;
+    gf_data_options options = { .dataset = 1, .path = "auto", .images = 200 };
+    int labels[200];
+    REQUIRE_OK(gf_data_open(&whole, &options));
+    options.validation = 50;
+    REQUIRE_OK(gf_data_open(&split, &options));
+    gf_real *all = images_of(whole, GF_TRAIN, labels);
+    gf_real *train = images_of(split, GF_TRAIN, labels);
+    gf_real *validation = images_of(split, GF_VALIDATION, labels);
+    EXPECT_EQ(gf_data_count(whole, GF_TRAIN), 200);
+    EXPECT_EQ(gf_data_count(split, GF_TRAIN), 150);
+    for (int i = 0; i < 200; i++) {
+        const gf_real *image = all + (size_t)i * IMAGE;
+        EXPECT_EQ(times_among(image, train, 150) + times_among(image, validation, 50), 1);
     }
-    free(plain);
-    free(cut);
+    free(all);
+    free(train);
+    free(validation);
+    gf_data_close(whole);
+    gf_data_close(split);
 }
 
-TEST("data: augment", "a crop shifts the image by at most its padding")
+TEST("data: split", "a tenth is for validation where nothing is said, also of fewer images")
 {
-    gf_real *plain = augmented("", 0, 1), *moved = augmented("augment.0 = crop\n", 0, 1);
-    for (int i = 0; i < 64; i++) {
-        const gf_real *a = plain + (size_t)i * IMAGE, *b = moved + (size_t)i * IMAGE;
-        bool found = false;
-        for (int dy = -4; dy <= 4; dy++)
-            for (int dx = -4; dx <= 4; dx++) {
-                bool same = true;
-                for (int y = 4; same && y < 28; y++)
-                    same = memcmp(b + (y * 32 + 4) * 3, a + ((y + dy) * 32 + 4 + dx) * 3,
-                                  24 * 3 * sizeof *a) == 0;
-                found |= same;
-            }
-        EXPECT(found);
-    }
-    free(plain);
-    free(moved);
+    gf_data *data = NULL;
+    gf_data_options options = { .dataset = 1, .path = "auto", .validation = -1, .images = 730 };
+    REQUIRE_OK(gf_data_open(&data, &options));
+    EXPECT_EQ(gf_data_count(data, GF_VALIDATION), 73);
+    EXPECT_EQ(gf_data_count(data, GF_TRAIN), 657);
+    EXPECT_EQ(gf_data_train_count(&options), 657);
+    EXPECT_EQ(gf_data_validation_count(&options), 73);
+    gf_data_close(data);
+}
+
+TEST("data: split", "counts that do not fit are known without a file")
+{
+    gf_data_options options = { .path = "/nowhere", .validation = 49998 };
+    EXPECT_STATUS(gf_data_check(&options), GF_OK);
+    options.validation = 49999;
+    EXPECT_STATUS(gf_data_check(&options), GF_INVALID);
+    EXPECT_CONTAINS(gf_error_message(), "leaves 1 of 50000 images to train on; allowed 0 to 49998");
+    options.images = 1;
+    EXPECT_STATUS(gf_data_check(&options), GF_INVALID);
+    EXPECT_CONTAINS(gf_error_message(), "data.images = 1: training takes at least 2");
+}
+
+TEST("data: sample", "its test images are the first thousand of the official file")
+{
+    gf_data *sample = NULL, *official = NULL;
+    gf_data_options options = { .path = "auto" };
+    int labels[1000], positions[1000], official_labels[1000];
+    if (gf_data_open(&official, &options) != GF_OK) SKIP("CIFAR-10 is not here");
+    options.dataset = 1;
+    REQUIRE_OK(gf_data_open(&sample, &options));
+    gf_real *images = images_of(sample, GF_TEST, labels);
+    gf_real *originals = gf_alloc(1000, IMAGE * sizeof(gf_real));
+    for (int i = 0; i < 1000; i++) positions[i] = i;
+    gf_data_batch(originals, official_labels, official, GF_TEST, positions, 1000, NULL, NULL);
+    EXPECT(memcmp(images, originals, 1000 * IMAGE * sizeof(gf_real)) == 0);
+    EXPECT(memcmp(labels, official_labels, sizeof labels) == 0);
+    free(images);
+    free(originals);
+    gf_data_close(sample);
+    gf_data_close(official);
 }

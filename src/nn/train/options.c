@@ -82,3 +82,19 @@ out:
     gf_options_destroy(resolved);
     return status;
 }
+
+gf_status gf_train_check(const gf_options *options, const char *prefix, const gf_schema *schema)
+{
+    gf_status status;
+    const gf_train_job job = { .options = options, .prefix = prefix, .schema = schema };
+    gf_train_options read;
+    gf_schedule schedule = { 0 };
+    gf_augment_chain *chain = NULL;
+    GF_TRY(gf_train_options_read(&read, &job));
+    GF_TRY(gf_schedule_init(&schedule, &job, &read));
+    GF_TRY(gf_augment_chain_create(&chain, options, prefix));
+out:
+    gf_augment_chain_destroy(chain);
+    gf_schedule_release(&schedule);
+    return status;
+}

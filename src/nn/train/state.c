@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef GF_DOUBLE
-#define REAL GF_F64
-#else
-#define REAL GF_F32
-#endif
-
 static void tensor_name(char out[GF_TENSOR_NAME], const char *kind, const gf_param *param)
 {
     snprintf(out, GF_TENSOR_NAME, "%s:%.63s", kind, param->name);
@@ -26,7 +20,7 @@ static gf_status add_list(gf_tensors *tensors, const gf_trainer *t, const char *
         const gf_param *param = &t->job->net->params[i];
         int64_t count = (int64_t)gf_param_count(param);
         tensor_name(name, kind, param);
-        if (list[i]) GF_TRY(gf_tensors_add(tensors, NULL, name, REAL, 1, &count, list[i]));
+        if (list[i]) GF_TRY(gf_tensors_add(tensors, NULL, name, GF_REAL_DTYPE, 1, &count, list[i]));
     }
 out:
     return status;
@@ -42,7 +36,7 @@ static gf_status take_list(gf_trainer *t, const char *kind, gf_real **list,
         tensor_name(name, kind, param);
         if (!list[i]) continue;
         const gf_tensor *tensor = gf_tensors_find(tensors, name);
-        if (!tensor || tensor->dtype != REAL || (size_t)gf_tensor_count(tensor) != count)
+        if (!tensor || tensor->dtype != GF_REAL_DTYPE || (size_t)gf_tensor_count(tensor) != count)
             return gf_fail(GF_CORRUPT, "checkpoint: %s is missing", name);
         memcpy(list[i], tensor->data, count * sizeof(gf_real));
     }

@@ -30,18 +30,29 @@ static gf_status begin_epoch(gf_trainer *t)
                               t->job->net, t->epoch, t->options.epochs);
 }
 
+/* Scores of what the training would leave now; NAN without validation images. */
+static gf_status validate(gf_trainer *t, gf_scores *scores)
+{
+    gf_status status;
+    *scores = (gf_scores){ .loss = NAN, .accuracy = NAN };
+    if (gf_data_count(t->job->data, GF_VALIDATION) == 0) return GF_OK;
+    gf_trainer_swap_average(t);
+    status = gf_evaluate(scores, t->job->net, t->job->data, GF_VALIDATION, t->job->kernels);
+    gf_trainer_swap_average(t);
+    GF_TRY(status);
+    if (!isfinite(scores->loss))
+        return gf_fail(GF_DIVERGED, "epoch %d: the validation loss is %g", t->epoch + 1,
+                       scores->loss);
+out:
+    return status;
+}
+
 static gf_status end_epoch(gf_trainer *t, double rate)
 {
     gf_status status;
-    gf_scores scores = { .loss = NAN, .accuracy = NAN };
+    gf_scores scores;
     double images = (double)t->sums.images;
-    gf_trainer_swap_average(t);
-    if (gf_data_count(t->job->data, GF_VALIDATION) > 0)
-        status = gf_evaluate(&scores, t->job->net, t->job->data, GF_VALIDATION, t->job->kernels);
-    else
-        status = GF_OK;
-    gf_trainer_swap_average(t);
-    GF_TRY(status);
+    GF_TRY(validate(t, &scores));
     const gf_epoch_row row = { .epoch = t->epoch + 1,
                                .steps = t->steps,
                                .lr = rate,

@@ -8,6 +8,9 @@
 
 #include <gridfront/base.h>
 
+/* What the reason of a chain's checker is about, besides a stage's index. */
+enum { GF_AT_MODEL = -1, GF_AT_DATA = -2 };
+
 /* One stage as its checker sees it. */
 typedef struct gf_stage_view {
     const char *kind;
@@ -20,8 +23,9 @@ typedef struct gf_sweep_schema {
     const gf_schema *const *stages; /* NULL-terminated */
     const char *const *metrics;     /* legal names in objectives; NULL-terminated */
     const bool *metric_maximize;    /* default goal of each */
-    /* May this chain stand? INVALID with a reason, and *at the index of the stage it is about, -1:
-     * the model. model is NULL where the same model was looked at in an earlier chain. */
+    /* May this chain stand? INVALID with a reason, and *at the index of the stage it is about, or
+     * GF_AT_MODEL, GF_AT_DATA. model is NULL where the same model was looked at in an earlier
+     * chain. */
     gf_status (*check_chain)(const gf_options *data, const gf_options *model,
                              const gf_stage_view *stages, int count, bool has_parent, int *at);
     /* Does this stage train (advances the ordinal), and for how many epochs? */

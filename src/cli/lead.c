@@ -193,10 +193,12 @@ static gf_status open_study(lead *l, gf_plan *plan, const char *numerics, const 
     char root[PATH_MAX];
     GF_TRY(resolve_store(root, store));
     GF_TRY(gf_plan_assign_keys(plan, numerics));
-    if (gf_study_exists(l->dir))
+    if (gf_study_exists(l->dir)) {
         GF_TRY(gf_cli_compare_study(l->dir, plan, numerics));
-    else
+    } else {
+        GF_TRY(gf_cli_find_images(plan, l->dir, root));
         GF_TRY(gf_folder_make(l->dir));
+    }
     GF_TRY(gf_cli_take_lease(l->dir));
     l->leased = true;
     if (!gf_study_exists(l->dir)) GF_TRY(gf_cli_create_study(l->dir, plan, root, numerics));
@@ -256,6 +258,7 @@ gf_status gf_cli_lead(gf_farm *farm, gf_plan *plan, const char *numerics, const 
         goto out;
     }
     GF_TRY(make_tasks(&l));
+    GF_TRY(gf_cli_find_images_again(l.plan, l.tasks, dir));
     gf_progress_init(&l.display, plan->name, dir);
     const gf_farm_master master = farm_master(&l);
     status = gf_farm_lead(farm, &master, &summary->failed);

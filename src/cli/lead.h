@@ -21,6 +21,12 @@ gf_status gf_cli_lead(gf_farm *farm, gf_plan *plan, const char *numerics, const 
 /* After the farm is closed: latencies on the idle machine, DONE, report.html, the front. */
 gf_status gf_cli_conclude(const gf_summary *summary);
 
+/* images.c: the images of all stages that will run are there (on this node); INVALID. store as in
+ * gf_stage_store. Again: for a study that is there, whose tables say where they are. */
+gf_status gf_cli_find_images(const gf_plan *plan, const char *dir, const char *store);
+gf_status gf_cli_find_images_again(const gf_study_plan *plan, const gf_farm_task *tasks,
+                                   const char *dir);
+
 /* progress.c: what people see while it runs. */
 typedef struct gf_progress_display {
     const char *name, *dir;

@@ -23,14 +23,22 @@ const gf_schema gf_resources_schema = {
     .fields = resource_fields,
 };
 
+static gf_status check_data(const gf_options *data)
+{
+    gf_data_options options;
+    gf_status status = gf_fields_read(&options, gf_data_schema.fields, data, "");
+    return status == GF_OK ? gf_data_check(&options) : status;
+}
+
 static gf_status check_chain(const gf_options *data, const gf_options *model,
                              const gf_stage_view *stages, int count, bool has_parent, int *at)
 {
     gf_status status = GF_OK;
-    (void)data;
     const char **kinds = gf_alloc((size_t)count, sizeof *kinds);
     const gf_options **options = gf_alloc((size_t)count, sizeof *options);
     GF_TRY_ALLOC(kinds && options);
+    *at = GF_AT_DATA;
+    GF_TRY(check_data(data));
     for (int i = 0; i < count; i++) {
         kinds[i] = stages[i].kind;
         options[i] = stages[i].options;

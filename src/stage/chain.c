@@ -18,17 +18,19 @@ static gf_status follow(const char *kind, const gf_options *options, unsigned *f
 {
     if (strcmp(kind, "train") == 0) {
         *facts |= GF_FACT_TRAINED;
-        return GF_OK;
+        return gf_train_check(options, "", &gf_train_schema);
     }
     if (strcmp(kind, "finetune") == 0) {
         if (!(*facts & GF_FACT_TRAINED))
             return gf_fail(GF_INVALID, "finetune: comes before any stage that trains");
-        return GF_OK;
+        return gf_train_check(options, "", &gf_finetune_schema);
     }
     const char *name = gf_options_get(options, "method");
     const gf_method *method = name ? gf_method_find(kind, name) : NULL;
     if (!method) return gf_fail(GF_INVALID, "%s: no method is named", kind);
-    return gf_method_follow(method, facts);
+    gf_status status = gf_method_follow(method, facts);
+    if (status != GF_OK || !method->trains) return status;
+    return gf_train_check(options, "", &method->schema);
 }
 
 gf_status gf_stage_check_chain(const gf_options *model, const char *const *kinds,

@@ -41,16 +41,17 @@ static gf_status is_new_model(table *seen, const resolved *model, bool *fresh)
     return *fresh ? table_add(seen, hash, 0) : GF_OK;
 }
 
-/* A reason may name its stage or not; at < 0: it is about the model. */
+/* A reason may name what it is about or not. */
 static void report_reason(sweep *load, const chain_source *from, const chain *links, int at)
 {
     const char *reason = gf_error_message();
     const stage_link *link = &links->links[at < 0 || at >= links->count ? 0 : at];
-    const char *name = at < 0 ? "model" : link->schema->name;
+    const node *group = at == GF_AT_DATA ? from->data : at < 0 ? from->model : link->body;
+    const char *name = at == GF_AT_DATA ? "data" : at < 0 ? "model" : link->schema->name;
     size_t size = strlen(name);
     bool named = strncmp(reason, name, size) == 0 && (reason[size] == ':' || reason[size] == '.');
-    mistakes_add(&load->wrong, at < 0 ? from->model->at : link->body->at, "%s%s%s",
-                 named ? "" : name, named ? "" : ": ", reason);
+    mistakes_add(&load->wrong, group ? group->at : from->at, "%s%s%s", named ? "" : name,
+                 named ? "" : ": ", reason);
 }
 
 static gf_status ask_schema(sweep *load, const chain_source *from, const chain *links,

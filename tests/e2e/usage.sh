@@ -32,6 +32,20 @@ check "all mistakes at once" grep -qE "lr = 900 is outside" err.log
 check "nothing was started" grep -q "nothing was started" err.log
 check "and no folder made" test ! -e results
 
+printf 'name = "late"; objectives = ( "accuracy" ); data : { dataset = "sample"; validation = 5000; }; stages = ( { train : { }; } );\n' >late.cfg
+"$program" plan late.cfg >out.log 2>err.log
+check "a validation set that leaves nothing ends with 2" test $? -eq 2
+check "and is named with its range" grep -q "late.cfg:1: data.validation = 5000 .* allowed 0 to 4998" err.log
+printf 'name = "late"; objectives = ( "accuracy" ); stages = ( { train : { epochs = 2; schedule : { warmup = 2; }; }; } );\n' >late.cfg
+"$program" plan late.cfg >out.log 2>err.log
+check "a warm-up as long as its training ends with 2" test $? -eq 2
+check "and is named with its stage" grep -q "late.cfg:1: train: schedule.warmup = 2 is not shorter" err.log
+printf 'name = "late"; objectives = ( "accuracy" ); data : { path = "/nowhere"; }; stages = ( { train : { epochs = 1; }; } );\n' >late.cfg
+GRIDFRONT_DATA= "$program" run late.cfg >out.log 2>err.log
+check "images that are not there end with 2" test $? -eq 2
+check "and with the places looked at" grep -q "looked in /nowhere, /nowhere/cifar-10-batches-bin" err.log
+check "before anything was made" test ! -e results
+
 check "help explains a key" sh -c "'$program' help train.lr | grep -q 'base learning rate'"
 check "methods lists them" sh -c "'$program' methods | grep -q filter-l1"
 check "methods is JSON on demand" sh -c "'$program' methods --json | python3 -m json.tool >/dev/null"

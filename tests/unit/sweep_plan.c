@@ -419,6 +419,33 @@ TEST("sweep: chains", "each model is looked at once, and a reason stands at what
     free(mistakes);
 }
 
+static gf_status data_check(const gf_options *data, const gf_options *model,
+                            const gf_stage_view *stages, int count, bool has_parent, int *at)
+{
+    (void)model, (void)stages, (void)count, (void)has_parent;
+    *at = GF_AT_DATA;
+    return gf_fail(GF_INVALID, "data.images = %s is nobody's birthday",
+                   gf_options_get(data, "images"));
+}
+
+TEST("sweep: chains", "a reason about the images stands at their group, or at the file's beginning")
+{
+    gf_sweep_schema strict = fake_schema;
+    gf_plan *plan = NULL;
+    char *mistakes = NULL;
+    strict.check_chain = data_check;
+    const char *path = sweep_file(test_folder(), "case.cfg",
+                                  HEAD "data : { images = 3; };\nstages = ( { train : { }; } );\n");
+    EXPECT_STATUS(gf_plan_load(&plan, &mistakes, path, NULL, 0, &strict), GF_INVALID);
+    EXPECT_CONTAINS(mistakes, "case.cfg:2: data.images = 3 is nobody's birthday\n");
+    free(mistakes);
+    mistakes = NULL;
+    path = sweep_file(test_folder(), "case.cfg", HEAD "stages = ( { train : { }; } );\n");
+    EXPECT_STATUS(gf_plan_load(&plan, &mistakes, path, NULL, 0, &strict), GF_INVALID);
+    EXPECT_CONTAINS(mistakes, "is nobody's birthday\n");
+    free(mistakes);
+}
+
 TEST("sweep: settings", "a stage is found by its number, by kind#n, by id and by place")
 {
     const char *const settings[] = { "finetune#2.epochs=2", "last.epochs=3",

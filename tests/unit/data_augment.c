@@ -10,24 +10,29 @@
 
 enum { IMAGE = 32 * 32 * 3 };
 
+/* Opened once: unpacking the images takes longer than all tests. */
+static const gf_data *sample(void)
+{
+    static gf_data *data;
+    const gf_data_options options = { .dataset = 1, .path = "auto", .validation = 500 };
+    if (!data) gf_test_status(gf_data_open(&data, &options), GF_OK, "data", __FILE__, __LINE__);
+    return data;
+}
+
 static gf_real *augmented(const char *text, uint32_t epoch, int threads)
 {
-    gf_data *data = NULL;
     gf_options *options = NULL;
     gf_augment_chain *chain = NULL;
-    gf_data_options data_options = { .dataset = 1, .path = "auto", .validation = 500 };
     gf_random random = { .seed = 3, .purpose = GF_PURPOSE_AUGMENT, .epoch = epoch };
     gf_real *images = gf_alloc(64, IMAGE * sizeof(gf_real));
     int positions[64], labels[64];
     for (int i = 0; i < 64; i++) positions[i] = i;
     EXPECT_STATUS(gf_options_parse(&options, text), GF_OK);
     EXPECT_STATUS(gf_augment_chain_create(&chain, options, ""), GF_OK);
-    EXPECT_STATUS(gf_data_open(&data, &data_options), GF_OK);
     omp_set_num_threads(threads);
-    gf_data_batch(images, labels, data, GF_TRAIN, positions, 64, chain, &random);
+    gf_data_batch(images, labels, sample(), GF_TRAIN, positions, 64, chain, &random);
     gf_augment_chain_destroy(chain);
     gf_options_destroy(options);
-    gf_data_close(data);
     return images;
 }
 

@@ -14,7 +14,7 @@
 enum { ROWS = 64 };
 
 typedef struct fixture {
-    gf_data *data;
+    const gf_data *data; /* shared by all tests */
     gf_net *net;
     const gf_kernels *kernels;
     gf_options *options;
@@ -28,21 +28,39 @@ typedef struct fixture {
 
 static inline void fixture_release(fixture *f)
 {
-    gf_data_close(f->data);
     gf_net_destroy(f->net);
     gf_options_destroy(f->options);
     gf_artifact_release(&f->saved);
 }
 
+/* Each split is opened once: unpacking the images takes longer than most trainings here. */
+static inline const gf_data *data_of(int images, int validation)
+{
+    static struct {
+        gf_data *data;
+        int images, validation;
+    } opened[16];
+    int i = 0;
+    while (opened[i].data && (opened[i].images != images || opened[i].validation != validation))
+        i++;
+    const gf_data_options options = {
+        .dataset = 1, .path = "auto", .validation = validation, .images = images
+    };
+    if (i + 1 < (int)GF_COUNT(opened) && !opened[i].data &&
+        gf_test_status(gf_data_open(&opened[i].data, &options), GF_OK, "data", __FILE__,
+                       __LINE__)) {
+        opened[i].images = images;
+        opened[i].validation = validation;
+    }
+    return opened[i].data;
+}
+
 /* Data and options, no network yet. */
 static inline bool fixture_open(fixture *f, const char *options, int images, int validation)
 {
-    gf_data_options data = {
-        .dataset = 1, .path = "auto", .validation = validation, .images = images
-    };
-    *f = (fixture){ 0 };
-    return gf_test_status(gf_kernels_get(&f->kernels), GF_OK, "kernels", __FILE__, __LINE__) &&
-           gf_test_status(gf_data_open(&f->data, &data), GF_OK, "data", __FILE__, __LINE__) &&
+    *f = (fixture){ .data = data_of(images, validation) };
+    return f->data &&
+           gf_test_status(gf_kernels_get(&f->kernels), GF_OK, "kernels", __FILE__, __LINE__) &&
            gf_options_parse(&f->options, options) == GF_OK;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATENCY_SECONDS 0.2 /* of repeated passes for each network and batch */
+#define LATENCY_SECONDS 0.3 /* of repeated passes for each network and batch */
 
 /* ---- latencies ---- */
 

@@ -52,7 +52,7 @@ function verdict() {
   if (!front.length) return "No point is finished yet.";
   const first = objectives[0], say = p => `<b>${format("accuracy", value(p, "accuracy"))}</b> at ` +
     objectives.filter(o => o.metric !== "accuracy").map(o =>
-      `${format(o.metric, value(p, o.metric))} ${o.metric === "bytes" ? "" : escape(o.metric)}`)
+      format(o.metric, value(p, o.metric)) + (o.metric === "bytes" ? "" : " " + escape(o.metric)))
       .join(", ") + ` (point ${p.point}, ${escape(p.label)})`;
   const best = front.reduce((a, b) => (first.goal === "max"
     ? value(b, first.metric) > value(a, first.metric)
@@ -132,13 +132,21 @@ function extent(points, name, log) {
   const margin = (most - least) * .05 || Math.abs(most) * .05 || 1;
   return {min: least - margin, max: most + margin};
 }
+// The front of the two metrics that are shown; that of all objectives may zigzag in this plane.
+function frontOfTwo(points, x, y) {
+  const sign = name => metricOf[name].goal === "max" ? -1 : 1;
+  let best = Infinity;
+  return [...points].sort((a, b) => sign(x) * (value(a, x) - value(b, x)) ||
+                                    sign(y) * (value(a, y) - value(b, y)))
+    .filter(p => sign(y) * value(p, y) < best && ((best = sign(y) * value(p, y)), true));
+}
 function drawScatter() {
   const x = $("x").value, y = $("y").value, log = $("log").checked;
   const there = finished.filter(p => value(p, x) !== null && value(p, y) !== null &&
     (!log || value(p, x) > 0));
   const front = there.filter(p => p.front), knee = there.filter(p => p.point === data.knee);
   const rest = $("only").checked ? [] : there.filter(p => !p.front);
-  const line = [...front].sort((a, b) => value(a, x) - value(b, x));
+  const line = frontOfTwo(there, x, y);
   if (!there.length) return;
   scatter.setOption({
     animation: false, grid: {left: 76, right: 16, top: 34, bottom: 50},
@@ -151,7 +159,7 @@ function drawScatter() {
     dataZoom: [{type: "inside", xAxisIndex: 0}, {type: "inside", yAxisIndex: 0}],
     series: [
       {type: "line", data: line.map(p => [value(p, x), value(p, y)]), symbol: "none", silent: true,
-       z: 2, lineStyle: {color: css("--front"), width: 1.5, type: objectives.length > 2 ? "dashed" : "solid"}},
+       z: 2, lineStyle: {color: css("--front"), width: 1.5}},
       there.length <= 3000 ? errorBars([...rest, ...front], x, y) : {type: "custom", data: []},
       series("dominated", rest, x, y, css("--rest"), 9),
       series("front", front, x, y, css("--front"), 12),
@@ -187,7 +195,7 @@ function drawCurves() {
   const list = [...fixed].map(p => ({point: data.points[p], curve: curveOf(data.points[p])}))
     .filter(c => c.curve.length);
   curves.setOption({
-    animation: false, grid: {left: 54, right: 16, top: 34, bottom: 44},
+    animation: false, grid: {left: 72, right: 16, top: 34, bottom: 44},
     title: list.length ? undefined : {text: "no point is fixed", left: "center", top: "middle",
       textStyle: {color: css("--soft"), fontSize: 13, fontWeight: "normal"}},
     legend: {type: "scroll", top: 0, textStyle: {color: css("--ink")}},
@@ -196,7 +204,7 @@ function drawCurves() {
       valueFormatter: v => v === null ? "–" : (100 * v).toFixed(2) + " %"},
     xAxis: {...axis("epoch of the chain", false), nameGap: 28, minInterval: 1,
       axisLabel: {color: css("--soft")}},
-    yAxis: {...axis("accuracy", false), name: "validation", nameGap: 40},
+    yAxis: {...axis("accuracy", false), name: "validation", nameGap: 52},
     series: list.map(c => ({name: `${c.point.point}: ${c.point.label}`, type: "line", symbolSize: 5,
       data: c.curve.map(line => [line[0], line[1]])})),
   }, true);

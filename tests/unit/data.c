@@ -158,7 +158,7 @@ TEST("data: find", "the embedded images are found by their file and by its folde
     gf_data_options options = { .dataset = 1, .path = "sweeps/data" };
     REQUIRE_OK(gf_data_find(found, sizeof found, &options));
     EXPECT_TEXT(found, "sweeps/data/cifar10-sample.h5");
-    snprintf(options.path, sizeof options.path, "%s", found);
+    snprintf(options.path, sizeof options.path, "%.500s", found);
     REQUIRE_OK(gf_data_find(found, sizeof found, &options));
     EXPECT_TEXT(found, "sweeps/data/cifar10-sample.h5");
 }

@@ -23,7 +23,9 @@ size_of() { if [ -e "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi; }
 if [ "$(size_of "$archive")" -lt "$size" ]; then
     echo "Downloading $url"
     if command -v curl >/dev/null; then
-        curl --fail --location --retry 3 --continue-at - --output "$archive" "$url"
+        fetch() { curl --fail --location --retry 3 --continue-at - --output "$archive" "$url"; }
+        # 33: this server cannot go on in the middle of a file
+        fetch || { [ $? -eq 33 ] && rm -f "$archive" && fetch; }
     elif command -v wget >/dev/null; then
         wget --continue --tries 3 --output-document "$archive" "$url"
     else

@@ -34,6 +34,11 @@ check "and nothing is unpacked" test ! -e "$work/cache/cifar-10-batches-bin"
 
 export GRIDFRONT_DATA_SHA256=$right
 mkdir -p "$work/cache"
+head -c 50000 /dev/zero >"$work/cache/cifar-10-binary.tar.gz" # the beginning of something else
+sh hpc/data.sh >"$work/log" 2>&1
+check "what was there is gone on with, not fetched again" grep -q "its SHA-256 is" "$work/log"
+check "and a wrong archive is not kept" test ! -e "$work/cache/cifar-10-binary.tar.gz"
+
 head -c 50000 "$work/small.tar.gz" >"$work/cache/cifar-10-binary.tar.gz" # an interrupted download
 sh hpc/data.sh >"$work/log" 2>&1
 check "a half download goes on and is unpacked" \

@@ -44,6 +44,9 @@ typedef enum gf_role {
     GF_ROLE_STATE  /* a method's own, not trained, not counted as a parameter */
 } gf_role;
 
+/* Learned, and counted as a parameter: not running statistics, not a method's own state. */
+bool gf_role_is_learned(gf_role role);
+
 typedef struct gf_view_kind gf_view_kind;
 typedef struct gf_view {
     const gf_view_kind *kind;
@@ -182,7 +185,10 @@ typedef struct gf_layer_kind {
     /* Bits of the activations this node puts out; NULL: as its input's (relu). */
     double (*bits)(const void *attributes);
 } gf_layer_kind;
-double gf_layer_full_bits(const void *attributes);  /* 32: for kinds that compute new values */
+double gf_layer_full_bits(const void *attributes); /* 32: for kinds that compute new values */
+/* The shape rule of kinds that work value by value: out is in[0]. */
+gf_status gf_layer_same_shape(gf_shape *out, const gf_shape *in, int inputs,
+                              const void *attributes);
 extern const gf_layer_kind *const gf_layer_kinds[]; /* generated */
 const gf_layer_kind *gf_layer_kind_find(const char *name);
 

@@ -14,11 +14,6 @@
 #define REFERENCE_PARAMETERS 5.6e6
 #define REFERENCE_MACS       2.8e8
 
-static bool is_counted(gf_role role)
-{
-    return role != GF_ROLE_MEAN && role != GF_ROLE_VARIANCE && role != GF_ROLE_STATE;
-}
-
 /* Bits of the values of one parameter that are stored: weights that are not zero, all others. */
 static gf_status stored_bits(double *bits, const gf_param *param, const gf_kernels *kernels)
 {
@@ -42,7 +37,7 @@ static gf_status stored_bits_of_all(double *total, const gf_net *net, const gf_k
     *total = 0;
     for (int i = 0; i < net->param_count; i++) {
         double bits = 0;
-        if (!is_counted(net->params[i].role)) continue;
+        if (!gf_role_is_learned(net->params[i].role)) continue;
         GF_TRY(stored_bits(&bits, &net->params[i], kernels));
         *total += bits;
     }

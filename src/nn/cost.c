@@ -5,11 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static bool is_counted(gf_role role)
-{
-    return role != GF_ROLE_MEAN && role != GF_ROLE_VARIANCE && role != GF_ROLE_STATE;
-}
-
 static gf_status count_nonzeros(int64_t *nonzeros, const gf_param *param, const gf_kernels *kernels)
 {
     size_t count = gf_param_count(param);
@@ -33,7 +28,7 @@ static gf_status param_cost(gf_cost *cost, double *weight_bits, const gf_param *
 {
     gf_status status = GF_OK;
     int64_t count = (int64_t)gf_param_count(param);
-    if (!is_counted(param->role)) return GF_OK;
+    if (!gf_role_is_learned(param->role)) return GF_OK;
     cost->parameters += count;
     cost->weight_bits += bits_of(param) * (double)count;
     if (param->role == GF_ROLE_WEIGHT) {

@@ -115,7 +115,7 @@ gf_status gf_net_add_param(gf_net *net, int *index, const char *name, gf_role ro
         if (dims[d] < 1 || __builtin_mul_overflow(count, dims[d], &count) || count > GF_PARAM_MOST)
             return gf_fail(GF_INVALID, "parameter %s: a size of %d", name, dims[d]);
     }
-    made.trainable = role != GF_ROLE_MEAN && role != GF_ROLE_VARIANCE && role != GF_ROLE_STATE;
+    made.trainable = gf_role_is_learned(role);
     GF_TRY(reserve_param(net));
     GF_TRY_ALLOC(made.value = gf_alloc((size_t)count, sizeof *made.value));
     *index = net->param_count;

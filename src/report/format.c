@@ -16,6 +16,12 @@ gf_status gf_format_parse(gf_format *format, const char *word)
     return gf_fail(GF_INVALID, "--format = %s is none of text, csv, json, latex, html", word);
 }
 
+const char *gf_report_state_word(gf_stage_state state)
+{
+    static const char *const words[] = { "waiting", "running", "done", "failed", "blocked" };
+    return (size_t)state < GF_COUNT(words) ? words[state] : "?";
+}
+
 bool gf_report_shows(const gf_report *report, int metric)
 {
     return report->options.times || !report->metrics[metric].time;

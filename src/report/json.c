@@ -142,20 +142,14 @@ static json_t *attempts_json(const gf_report *r, int row)
     return list;
 }
 
-static const char *state_word(gf_stage_state state)
-{
-    static const char *const words[] = { "waiting", "running", "done", "failed", "blocked" };
-    return (size_t)state < GF_COUNT(words) ? words[state] : "?";
-}
-
 static json_t *stage_json(const gf_report *r, int row)
 {
     const gf_stage_row *stage = &r->plan->stages[row];
-    return json_pack("{s:i, s:s, s:o, s:s, s:o, s:I, s:o, s:o}", "row", row, "kind", stage->kind,
-                     "label", text(stage->label), "state", state_word(r->stages[row].state),
-                     "parent", stage->parent < 0 ? json_null() : json_integer(stage->parent),
-                     "seed", (json_int_t)stage->seed, "curve", curve_json(r, row), "attempts",
-                     attempts_json(r, row));
+    return json_pack(
+        "{s:i, s:s, s:o, s:s, s:o, s:I, s:o, s:o}", "row", row, "kind", stage->kind, "label",
+        text(stage->label), "state", gf_report_state_word(r->stages[row].state), "parent",
+        stage->parent < 0 ? json_null() : json_integer(stage->parent), "seed",
+        (json_int_t)stage->seed, "curve", curve_json(r, row), "attempts", attempts_json(r, row));
 }
 
 json_t *gf_report_json(const gf_report *r)

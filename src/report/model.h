@@ -61,6 +61,7 @@ const char *gf_report_column_title(const gf_report *report, int metric);
 void gf_report_grouped_text(char out[32], int count);
 /* Points in the order of tables: the front first by its first objective, then by rank. */
 int *gf_report_order(const gf_report *report, int *count);
+const char *gf_report_state_word(gf_stage_state state); /* "waiting" */
 /* The trial of a point and seed; NULL: none. */
 const gf_trial_row *gf_report_trial(const gf_report *report, int point, int seed_index);
 /* Everything, as `--format json` prints it and as the HTML page carries it. */

@@ -81,15 +81,13 @@ static void append_log(const gf_report *r, gf_text *out, int row)
     free(log);
 }
 
-static const char *const state_words[] = { "waiting", "running", "done", "failed", "blocked" };
-
 static void append_stage(const gf_report *r, gf_text *out, int row, bool log)
 {
     const gf_stage_row *stage = &r->plan->stages[row];
     const gf_report_stage *s = &r->stages[row];
     bool told = strncmp(stage->label, stage->kind, strlen(stage->kind)) == 0; /* "train width 8" */
     gf_text_append(out, "    stage %d: %s%s%s: %s\n", row, told ? "" : stage->kind, told ? "" : " ",
-                   stage->label, state_words[s->state]);
+                   stage->label, gf_report_state_word(s->state));
     for (int i = 0; i < s->attempt_count; i++)
         if (s->state != GF_STAGE_DONE || s->attempts[i].status != GF_OK)
             append_attempt(r, out, &s->attempts[i]);

@@ -10,14 +10,6 @@
 enum { LOW, HIGH };               /* of the parameter "range" */
 enum { CACHE_SCALE, CACHE_ZERO }; /* scale 0: everything passed */
 
-static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void *attributes)
-{
-    (void)inputs;
-    (void)attributes;
-    *out = *in;
-    return GF_OK;
-}
-
 static int params(gf_param_spec *specs, const gf_shape *in, const void *attributes)
 {
     (void)in;
@@ -128,7 +120,7 @@ const gf_layer_kind gf_layer_fake_quant = {
     .attributes_size = sizeof(gf_activation_quant_attributes),
     .inputs_least = 1,
     .inputs_most = 1,
-    .shape = shape,
+    .shape = gf_layer_same_shape,
     .params = params,
     .forward = forward,
     .backward = backward,

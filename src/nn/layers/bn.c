@@ -7,14 +7,6 @@
 
 enum { GAMMA, BETA, MEAN, VARIANCE, PARAMS };
 
-static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void *attributes)
-{
-    (void)inputs;
-    (void)attributes;
-    *out = *in;
-    return GF_OK;
-}
-
 static int params(gf_param_spec *specs, const gf_shape *in, const void *attributes)
 {
     static const char *const names[PARAMS] = { "gamma", "beta", "mean", "variance" };
@@ -101,7 +93,7 @@ const gf_layer_kind gf_layer_bn = {
     .attributes_size = sizeof(gf_bn_attributes),
     .inputs_least = 1,
     .inputs_most = 1,
-    .shape = shape,
+    .shape = gf_layer_same_shape,
     .params = params,
     .forward = forward,
     .backward = backward,

@@ -1,14 +1,6 @@
 /* log(1 + exp(x)): a ReLU without its kink, for tests of whole-network gradients. */
 #include <gridfront/nn.h>
 
-static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void *attributes)
-{
-    (void)inputs;
-    (void)attributes;
-    *out = *in;
-    return GF_OK;
-}
-
 static void forward(const gf_layer_call *call)
 {
     call->kernels->softplus_forward(call->out, call->in[0],
@@ -27,7 +19,7 @@ const gf_layer_kind gf_layer_softplus = {
     .schema = { .name = "softplus", .summary = "log(1 + exp(x))" },
     .inputs_least = 1,
     .inputs_most = 1,
-    .shape = shape,
+    .shape = gf_layer_same_shape,
     .forward = forward,
     .backward = backward,
     .reads_in = true,

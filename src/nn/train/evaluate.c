@@ -1,6 +1,6 @@
 /* Loss and accuracy on a split, and the passes that let activation observers see data. Sums are
  * taken in the order of the images. */
-#include <gridfront/nn.h>
+#include "trainer.h"
 
 #include <stdlib.h>
 
@@ -53,10 +53,7 @@ static void score_batch(buffers *b, int count, const gf_kernels *kernels, double
         for (int k = 0; k < b->classes; k++) b->target[i * b->classes + k] = k == b->labels[i];
     kernels->softmax_cross_entropy(NULL, b->losses, logits, b->target, count, b->classes);
     for (int i = 0; i < count; i++) {
-        int best = 0;
-        for (int k = 1; k < b->classes; k++)
-            if (logits[i * b->classes + k] > logits[i * b->classes + best]) best = k;
-        *correct += best == b->labels[i];
+        *correct += gf_argmax(logits + i * b->classes, b->classes) == b->labels[i];
         *loss += (double)b->losses[i];
     }
 }

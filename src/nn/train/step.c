@@ -39,11 +39,11 @@ static void fill_target(gf_trainer *t, int count)
             t->target[i * t->classes + k] = spread + (k == t->labels[i] ? peak : 0);
 }
 
-static int argmax(const gf_real *row, int count)
+int gf_argmax(const gf_real *values, int count)
 {
     int best = 0;
     for (int k = 1; k < count; k++)
-        if (row[k] > row[best]) best = k;
+        if (values[k] > values[best]) best = k;
     return best;
 }
 
@@ -57,7 +57,7 @@ static gf_status hard_loss(gf_trainer *t, int count, double *loss)
     *loss = 0;
     for (int i = 0; i < count; i++) {
         *loss += (double)t->losses[i];
-        t->sums.correct += argmax(logits + i * t->classes, t->classes) == t->labels[i];
+        t->sums.correct += gf_argmax(logits + i * t->classes, t->classes) == t->labels[i];
     }
     *loss *= t->label_weight / count;
     if (t->label_weight != 1)

@@ -56,4 +56,7 @@ gf_status gf_trainer_restore(gf_trainer *trainer, const gf_artifact *state);
 /* Puts the network of a saved state into job->net; before the trainer is made. */
 gf_status gf_train_restore_net(gf_net *net, const gf_artifact *state);
 
+/* Place of the largest of count values, the first of equal ones. */
+int gf_argmax(const gf_real *values, int count);
+
 #endif

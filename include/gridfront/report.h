@@ -26,7 +26,7 @@ typedef struct gf_metric_row {
 typedef struct gf_report_options {
     const gf_metric_row *metrics; /* in the order of the study's columns */
     int metric_count;
-    int validation_images; /* for binomial intervals */
+    int validation_images; /* for binomial intervals, where the study does not say */
     bool times;            /* false: --no-times */
     bool color;            /* terminal */
     bool all;              /* every point, not only the front */

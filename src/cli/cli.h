@@ -76,8 +76,6 @@ gf_status gf_cli_create_study(const char *dir, const gf_plan *plan, const char *
 gf_status gf_cli_compare_study(const char *dir, const gf_plan *plan, const char *numerics);
 /* CONFLICT, naming the holder, when another run is alive; waits a few seconds for it to be gone. */
 gf_status gf_cli_take_lease(const char *dir);
-/* MACs x images x epochs of one stage: what the scheduler weighs. */
-gf_status gf_cli_stage_cost(double *cost, const gf_plan *plan, int stage);
 
 /* Report of a study with the metrics of this program. */
 gf_status gf_cli_load_report(gf_report **report, const char *dir, bool times, bool color, bool all);

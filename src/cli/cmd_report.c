@@ -14,24 +14,8 @@ static void metric_rows(gf_metric_row rows[GF_METRIC_COUNT])
                                    .time = gf_metric_is_time((gf_metric)m) };
 }
 
-static gf_status validation_images(int *images, const char *dir)
-{
-    gf_status status;
-    gf_study *study = NULL;
-    gf_options *settings = NULL;
-    GF_TRY(gf_study_open(&study, dir, false));
-    GF_TRY(gf_options_parse(&settings, gf_study_plan_get(study)->settings));
-    const char *text = gf_options_get(settings, "validation_images");
-    *images = text ? atoi(text) : 0;
-out:
-    gf_options_destroy(settings);
-    gf_study_close(study);
-    return status;
-}
-
 gf_status gf_cli_load_report(gf_report **report, const char *dir, bool times, bool color, bool all)
 {
-    gf_status status;
     gf_metric_row rows[GF_METRIC_COUNT];
     gf_report_options options = { .metrics = rows,
                                   .metric_count = GF_METRIC_COUNT,
@@ -40,10 +24,7 @@ gf_status gf_cli_load_report(gf_report **report, const char *dir, bool times, bo
                                   .all = all,
                                   .version = gf_cli_version_text() };
     metric_rows(rows);
-    GF_TRY(validation_images(&options.validation_images, dir));
-    GF_TRY(gf_report_load(report, dir, &options));
-out:
-    return status;
+    return gf_report_load(report, dir, &options);
 }
 
 static gf_status write_report(const char *dir, gf_format format, const char *path, bool times,

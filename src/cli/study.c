@@ -61,10 +61,15 @@ static char *provenance_text(const char *numerics)
 
 /* ---- cost ---- */
 
-gf_status gf_cli_stage_cost(double *cost, const gf_plan *plan, int index)
+/* A pass forward and two backward per epoch; evaluation once even where nothing trains. */
+static double passes(const gf_plan_stage *stage)
+{
+    return 3.0 * stage->epochs + 0.3;
+}
+
+static gf_status root_cost(double *cost, const gf_plan_stage *stage)
 {
     gf_status status;
-    const gf_plan_stage *stage = &plan->stages[index];
     const gf_kernels *kernels;
     gf_net *net = NULL;
     gf_cost net_cost;
@@ -73,26 +78,36 @@ gf_status gf_cli_stage_cost(double *cost, const gf_plan *plan, int index)
     GF_TRY(gf_model_build(&net, stage->model, "", (gf_shape){ 32, 32, 3 }, 10));
     GF_TRY(gf_net_cost(net, kernels, &net_cost, NULL));
     GF_TRY(gf_fields_read(&data, gf_data_schema.fields, stage->data, ""));
-    /* A pass forward and two backward per epoch; evaluation once even where nothing trains. */
-    *cost = (double)net_cost.macs * gf_data_train_count(&data) * (3.0 * stage->epochs + 0.3);
+    *cost = (double)net_cost.macs * gf_data_train_count(&data) * passes(stage);
 out:
     gf_net_destroy(net);
     return status;
 }
 
-/* Stages that share a model and data cost the same per epoch: asked once, then scaled. */
+/* A stage of the same model and data whose cost is known already: the parent, or the chain that was
+ * counted last (building a network takes milliseconds; options are shared between chains). -1 */
+static int counted_before(const gf_plan *plan, int index, int last_root)
+{
+    const gf_plan_stage *stage = &plan->stages[index];
+    if (stage->parent >= 0) return stage->parent;
+    if (last_root < 0) return -1;
+    const gf_plan_stage *root = &plan->stages[last_root];
+    return root->model == stage->model && root->data == stage->data ? last_root : -1;
+}
+
 static gf_status fill_costs(gf_stage_row *rows, const gf_plan *plan)
 {
     gf_status status = GF_OK;
+    int last_root = -1;
     for (int i = 0; i < plan->stage_count; i++) {
         const gf_plan_stage *stage = &plan->stages[i];
-        if (stage->parent >= 0) {
-            const gf_plan_stage *parent = &plan->stages[stage->parent];
-            rows[i].cost = rows[stage->parent].cost * (3.0 * stage->epochs + 0.3) /
-                           (3.0 * parent->epochs + 0.3);
+        int known = counted_before(plan, i, last_root);
+        if (known >= 0) {
+            rows[i].cost = rows[known].cost * passes(stage) / passes(&plan->stages[known]);
             continue;
         }
-        GF_TRY(gf_cli_stage_cost(&rows[i].cost, plan, i));
+        GF_TRY(root_cost(&rows[i].cost, stage));
+        last_root = i;
     }
 out:
     return status;

@@ -1,6 +1,8 @@
 /* Steps of a fresh network on random images, timed. */
 #include "timing.h"
 
+#include <gridfront/deploy.h>
+
 #include <stdlib.h>
 
 enum { STEPS_LEAST = 3, STEPS_MOST = 200 };
@@ -40,14 +42,14 @@ static void fill_images(bench *b)
     for (int i = 0; i < b->batch; i++) b->target[i * 10 + i % 10] = 1;
 }
 
-static gf_status bench_init(bench *b, const gf_options *model, int batch, bool backward)
+static gf_status bench_init(bench *b, const gf_options *model, int batch)
 {
     gf_status status;
     b->batch = batch;
     GF_TRY(gf_kernels_get(&b->kernels));
     GF_TRY(gf_model_build(&b->net, model, "", (gf_shape){ 32, 32, 3 }, 10));
     gf_net_initialize(b->net, 1, 0);
-    GF_TRY(gf_run_create(&b->run, b->net, b->kernels, batch, backward));
+    GF_TRY(gf_run_create(&b->run, b->net, b->kernels, batch, true));
     b->target = gf_alloc((size_t)batch * 10, sizeof *b->target);
     b->losses = gf_alloc((size_t)batch, sizeof *b->losses);
     b->velocity = gf_alloc(largest_parameter(b->net), sizeof *b->velocity);
@@ -72,26 +74,21 @@ static void train_step(bench *b)
     }
 }
 
-static void infer_step(bench *b)
-{
-    gf_run_forward(b->run, b->batch, GF_MODE_EVALUATE, NULL);
-}
-
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static double median_seconds(bench *b, void (*step)(bench *), double seconds)
+static double median_seconds(bench *b, double seconds)
 {
     double times[STEPS_MOST];
     int steps = 0;
-    step(b);
+    train_step(b);
     double begin = gf_clock();
     while (steps < STEPS_MOST && (steps < STEPS_LEAST || gf_clock() - begin < seconds)) {
         double start = gf_clock();
-        step(b);
+        train_step(b);
         times[steps++] = gf_clock() - start;
     }
     qsort(times, (size_t)steps, sizeof *times, ascending);
@@ -103,8 +100,8 @@ gf_status gf_time_training(double *seconds_per_image, const gf_options *model, i
 {
     gf_status status;
     bench b = { 0 };
-    GF_TRY(bench_init(&b, model, batch, true));
-    *seconds_per_image = median_seconds(&b, train_step, seconds) / batch;
+    GF_TRY(bench_init(&b, model, batch));
+    *seconds_per_image = median_seconds(&b, seconds) / batch;
 out:
     bench_release(&b);
     return status;
@@ -114,10 +111,15 @@ gf_status gf_time_inference(double *seconds_per_image, const gf_options *model, 
                             double seconds)
 {
     gf_status status;
-    bench b = { 0 };
-    GF_TRY(bench_init(&b, model, batch, false));
-    *seconds_per_image = median_seconds(&b, infer_step, seconds) / batch;
+    const gf_kernels *kernels;
+    gf_net *net = NULL;
+    gf_latency latency;
+    GF_TRY(gf_kernels_get(&kernels));
+    GF_TRY(gf_model_build(&net, model, "", (gf_shape){ 32, 32, 3 }, 10));
+    gf_net_initialize(net, 1, 0);
+    GF_TRY(gf_latency_measure(&latency, net, batch, seconds, kernels));
+    *seconds_per_image = latency.p50 / batch;
 out:
-    bench_release(&b);
+    gf_net_destroy(net);
     return status;
 }

@@ -16,13 +16,15 @@ int gf_report_metric(const gf_report *report, const char *name)
 }
 
 /* Without times an objective that is one takes no part: fronts must not hang on the machine. */
-static gf_status read_objectives(gf_report *r)
+static gf_status read_settings(gf_report *r)
 {
     gf_status status;
     gf_options *settings = NULL;
     char key[64];
     int declared = 0;
     GF_TRY(gf_options_parse(&settings, r->plan->settings));
+    const char *images = gf_options_get(settings, "validation_images");
+    if (images) r->options.validation_images = atoi(images);
     for (; r->objective_count < (int)GF_COUNT(r->objectives); declared++) {
         snprintf(key, sizeof key, "objective.%d.metric", declared);
         const char *name = gf_options_get(settings, key);
@@ -233,7 +235,7 @@ gf_status gf_report_load(gf_report **report, const char *dir, const gf_report_op
     GF_TRY(gf_study_open(&r->study, dir, false));
     r->plan = gf_study_plan_get(r->study);
     GF_TRY(check_columns(r));
-    GF_TRY(read_objectives(r));
+    GF_TRY(read_settings(r));
     GF_TRY(alloc_points(r));
     GF_TRY(read_stages(r));
     for (int t = 0; t < r->plan->trial_count; t++) GF_TRY(read_trial(r, &r->plan->trials[t]));

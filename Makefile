@@ -9,7 +9,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || echo 2)# for builds that test and demo st
 BUILD  := build/$(TREE)
 
 # ---- flags ------------------------------------------------------------------------------------
-PACKAGES := libconfig libxxhash jansson hwloc zlib
+PACKAGES := libconfig libxxhash jansson zlib
 HDF5     := $(shell pkg-config --exists hdf5 2>/dev/null && echo hdf5 || echo hdf5-serial)
 BLAS     := openblas
 MPI_CFLAGS := $(shell pkg-config --cflags ompi-c 2>/dev/null || mpicc --showme:compile 2>/dev/null)

@@ -6,7 +6,7 @@
 set -e
 
 packages='openmpi-bin libopenmpi-dev libhdf5-dev libconfig-dev libopenblas-pthread-dev libcunit1-dev
-          libxxhash-dev libjansson-dev libhwloc-dev zlib1g-dev pkg-config gcc make'
+          libxxhash-dev libjansson-dev zlib1g-dev pkg-config gcc make'
 check_only=
 for_tests=
 for argument in "$@"; do
@@ -20,7 +20,7 @@ done
 have_all_libraries() {
     command -v mpicc >/dev/null && command -v mpirun >/dev/null && command -v pkg-config >/dev/null &&
         { pkg-config --exists hdf5 || pkg-config --exists hdf5-serial; } &&
-        pkg-config --exists libconfig openblas libxxhash jansson hwloc zlib &&
+        pkg-config --exists libconfig openblas libxxhash jansson zlib &&
         echo '#include <CUnit/CUnit.h>' | ${CC:-gcc} -fsyntax-only -x c - 2>/dev/null
 }
 
@@ -32,10 +32,10 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     [ -n "$packages" ] || exit 0
     cat >&2 <<'END'
 Gridfront needs: a C compiler, Open MPI, HDF5 (serial is enough), libconfig, OpenBLAS (pthreads
-build), CUnit, xxHash, Jansson, hwloc, zlib, pkg-config.
+build), CUnit, xxHash, Jansson, zlib, pkg-config.
 This is not a Debian or Ubuntu machine, so nothing was installed. On a cluster:
-  module avail 2>&1 | grep -iE 'openmpi|hdf5|openblas|hwloc'     then: module load ...
-  spack install openmpi hdf5~mpi libconfig openblas threads=pthreads cunit xxhash jansson hwloc
+  module avail 2>&1 | grep -iE 'openmpi|hdf5|openblas'     then: module load ...
+  spack install openmpi hdf5~mpi libconfig openblas threads=pthreads cunit xxhash jansson
 and make sure that PKG_CONFIG_PATH names the lib/pkgconfig folder of each.
 END
     exit 1

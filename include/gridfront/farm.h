@@ -54,7 +54,7 @@ typedef struct gf_farm_options {
     double lease_seconds;    /* 30: a rank silent this long loses its task */
     double deadline_seconds; /* of one attempt; 0: none */
     int64_t memory_limit;    /* bytes of one executor; 0: none */
-    int threads;             /* per executor; 0: the node's cores shared out (hwloc) */
+    int threads;             /* per executor; 0: the node's cores shared out */
     double time_left;        /* s until this job ends; 0: unknown */
     uint32_t first_fence;    /* leases begin above what earlier runs used */
 } gf_farm_options;

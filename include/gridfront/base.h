@@ -1,7 +1,7 @@
 /* base (L0): what every room stands on.
  *
  * Status codes and the error trail, the log, growable text, typed option tables, an arena,
- * counter-based random numbers, hashes, the clock and small file helpers.
+ * counter-based random numbers, small floating formats, hashes, the clock and small file helpers.
  * Nothing here ends the process or prints to standard output. */
 #ifndef GRIDFRONT_BASE_H
 #define GRIDFRONT_BASE_H
@@ -117,6 +117,12 @@ char *gf_strdup(const char *text);
 void gf_real_text(char out[32], double value);
 /* Edit distance, for "did you mean". */
 int gf_text_distance(const char *a, const char *b);
+/* Characters that a terminal shows: bytes that do not continue another. */
+int gf_text_columns(const char *text);
+/* Bytes of the beginning of `text` that is at most so many columns wide. */
+int gf_text_fit(const char *text, int columns);
+/* "Intel(R) Xeon(R)" -> "intel-r-xeon-r", cut at `size`: for names of files. */
+void gf_text_slug(char *out, size_t size, const char *text);
 
 /* ---- options: canonical key = value lines ------------------------------------------------ */
 
@@ -204,6 +210,8 @@ typedef struct gf_slot {
     const char *fallback;   /* variant when the key is absent; NULL: required; "": none */
     const gf_field *common; /* fields beside the selector whatever the variant; may be NULL */
     const gf_schema *const *variants; /* NULL-terminated */
+    bool late; /* younger than stored keys: its selector and common fields are in none while they
+                * are at their defaults */
 } gf_slot;
 struct gf_schema {
     const char *name;       /* "train", "cosine", "filter-l1" */
@@ -240,7 +248,8 @@ typedef enum gf_purpose {
     GF_PURPOSE_SPLIT,
     GF_PURPOSE_SAMPLE,
     GF_PURPOSE_STATISTICS,
-    GF_PURPOSE_TEST
+    GF_PURPOSE_TEST,
+    GF_PURPOSE_MIX
 } gf_purpose;
 typedef struct gf_random {
     uint64_t seed;
@@ -253,8 +262,32 @@ void gf_random_block(const gf_random *random, uint32_t index, uint32_t element, 
 double gf_random_uniform(const gf_random *random, uint32_t index, uint32_t element); /* [0, 1) */
 uint32_t gf_random_below(const gf_random *random, uint32_t index, uint32_t element, uint32_t bound);
 double gf_random_normal(const gf_random *random, uint32_t index, uint32_t element);
+/* Of the Beta distribution, in [0, 1]; a, b > 0. Takes elements `element` to `element` + 2^16. */
+double gf_random_beta(const gf_random *random, uint32_t index, uint32_t element, double a,
+                      double b);
 /* Fisher-Yates: out holds 0..count-1 in the order of this address. */
 void gf_random_permutation(const gf_random *random, uint32_t index, int *out, int count);
+
+/* ---- small floating formats ---------------------------------------------------------------- */
+
+/* IEEE half precision, bfloat16, and the 8-bit formats of the Open Compute Project. */
+typedef enum gf_minifloat { GF_FP16, GF_BF16, GF_E4M3, GF_E5M2 } gf_minifloat;
+enum { GF_MINIFLOATS = 4 };
+#define GF_MINIFLOAT_WORDS "fp16|bf16|e4m3|e5m2"
+
+typedef struct gf_minifloat_shape {
+    int bits;     /* of a number */
+    int mantissa; /* bits of it */
+    int least;    /* exponent of the smallest normal number, and of subnormal ones */
+    double most;  /* the largest finite number */
+} gf_minifloat_shape;
+extern const gf_minifloat_shape gf_minifloats[GF_MINIFLOATS];
+
+/* The nearest number of the format, of two as near the even one; beyond the largest: the largest.
+ * NaN stays. */
+double gf_minifloat_round(double x, gf_minifloat format);
+uint32_t gf_minifloat_encode(double x, gf_minifloat format);    /* x: a number of the format, NaN */
+double gf_minifloat_decode(uint32_t code, gf_minifloat format); /* code < 2^bits */
 
 /* ---- hashes ------------------------------------------------------------------------------ */
 
@@ -278,8 +311,17 @@ void gf_bytes_text(char out[32], double bytes);
 gf_status gf_file_read(char **data, size_t *size, const char *path, size_t limit); /* NUL added */
 /* Temporary name beside it, fsync, rename, fsync of the folder: there or not there, never half. */
 gf_status gf_file_write(const char *path, const void *data, size_t size);
+/* The same with a temporary name that begins with `stem`, in the same folder: it tells whose it is.
+ */
+gf_status gf_file_write_as(const char *path, const char *stem, const void *data, size_t size);
 gf_status gf_file_commit(const char *temporary, const char *path); /* the last three steps alone */
 bool gf_file_exists(const char *path);
 gf_status gf_folder_make(const char *path); /* with its parents; fine where it is there */
+
+/* What is kept between runs of the program on one kind of machine: $XDG_CACHE_HOME/gridfront/NAME,
+ * or ~/.cache/gridfront/NAME. NOTFOUND without a home. out[PATH_MAX]. */
+gf_status gf_cache_path(char *out, const char *name);
+#define GF_CPU_SLUG 64
+void gf_cpu_slug(char out[GF_CPU_SLUG]); /* "intel-r-xeon-r-processor" */
 
 #endif

@@ -38,7 +38,7 @@ gf_status gf_file_read(char **data, size_t *size, const char *path, size_t limit
     char *buffer = NULL;
     struct stat about;
     size_t got = 0;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* does not wait at a pipe */
     if (file < 0) return fail_errno("cannot open", path);
     if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
         status = gf_fail(GF_IO, "%s: not a regular file", path);
@@ -111,23 +111,24 @@ out:
 }
 
 /* With the host's name: two nodes may write the same path under the same process number. */
-static gf_status temporary_of(char out[PATH_MAX], const char *path)
+static gf_status temporary_of(char out[PATH_MAX], const char *stem)
 {
     char host[65] = "";
     if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
-    int length = snprintf(out, PATH_MAX, "%s.%s.%ld.tmp", path, host, (long)getpid());
+    int length = snprintf(out, PATH_MAX, "%s.%s.%ld.tmp", stem, host, (long)getpid());
     if (length < 0 || length >= PATH_MAX)
-        return gf_fail(GF_INVALID, "%.80s...: path too long", path);
+        return gf_fail(GF_INVALID, "%.80s...: path too long", stem);
     return GF_OK;
 }
 
-gf_status gf_file_write(const char *path, const void *data, size_t size)
+static gf_status write_and_rename(const char *path, const char *stem, const void *data, size_t size)
 {
     gf_status status;
     char temporary[PATH_MAX];
-    status = temporary_of(temporary, path);
+    status = temporary_of(temporary, stem);
     if (status != GF_OK) return status;
-    int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    unlink(temporary); /* of an earlier process of this number; or a link that somebody laid */
+    int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file < 0) return fail_errno("cannot create", temporary);
     status = write_all(file, data, size, temporary);
     if (close(file) != 0 && status == GF_OK) status = fail_errno("cannot write", temporary);
@@ -137,6 +138,17 @@ gf_status gf_file_write(const char *path, const void *data, size_t size)
 out:
     unlink(temporary);
     return status;
+}
+
+gf_status gf_file_write_as(const char *path, const char *stem, const void *data, size_t size)
+{
+    gf_status status = write_and_rename(path, stem, data, size);
+    return status == GF_NOTFOUND ? GF_IO : status; /* it is the folder that is gone */
+}
+
+gf_status gf_file_write(const char *path, const void *data, size_t size)
+{
+    return gf_file_write_as(path, path, data, size);
 }
 
 bool gf_file_exists(const char *path)

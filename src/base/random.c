@@ -56,6 +56,34 @@ double gf_random_normal(const gf_random *random, uint32_t index, uint32_t elemen
     return sqrt(-2 * log(1 - u)) * cos(6.283185307179586 * v);
 }
 
+/* Logarithm of a Gamma(shape, 1) variate: Marsaglia and Tsang 2000, "A simple method for generating
+ * gamma variables", section 5; below 1 from that of shape + 1 (section 6). Small shapes underflow,
+ * their logarithms do not. Nearly every first try is taken. */
+static double log_gamma_variate(const gf_random *random, uint32_t index, uint32_t element,
+                                double shape)
+{
+    double boost = 0;
+    if (shape < 1) {
+        boost = log(1 - gf_random_uniform(random, index, element)) / shape;
+        shape += 1;
+    }
+    double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (uint32_t at = element + 1;; at += 2) {
+        double x = gf_random_normal(random, index, at), v = 1 + c * x;
+        double u = 1 - gf_random_uniform(random, index, at + 1);
+        if (v <= 0) continue;
+        v = v * v * v;
+        if (log(u) < 0.5 * x * x + d - d * v + d * log(v)) return log(d * v) + boost;
+    }
+}
+
+double gf_random_beta(const gf_random *random, uint32_t index, uint32_t element, double a, double b)
+{
+    double x = log_gamma_variate(random, index, element, a);
+    double y = log_gamma_variate(random, index, element + 0x8000, b);
+    return 1 / (1 + exp(y - x));
+}
+
 void gf_random_permutation(const gf_random *random, uint32_t index, int *out, int count)
 {
     for (int i = 0; i < count; i++) out[i] = i;

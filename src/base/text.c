@@ -121,6 +121,23 @@ int gf_text_distance(const char *a, const char *b)
     return previous[b_size];
 }
 
+int gf_text_columns(const char *text)
+{
+    int columns = 0;
+    for (; *text; text++) columns += ((unsigned char)*text & 0xc0) != 0x80;
+    return columns;
+}
+
+int gf_text_fit(const char *text, int columns)
+{
+    int size = 0;
+    for (; text[size]; size++) {
+        columns -= ((unsigned char)text[size] & 0xc0) != 0x80;
+        if (columns < 0) break;
+    }
+    return size;
+}
+
 void gf_duration_text(char out[32], double seconds)
 {
     if (!isfinite(seconds) || seconds < 0) {

@@ -7,11 +7,19 @@
 extern const gf_kernels gf_kernels_ref;
 #ifndef GF_DOUBLE /* the float64 engine has the reference alone */
 extern const gf_kernels gf_kernels_portable;
+extern const gf_kernels gf_kernels_ref_bf16, gf_kernels_portable_bf16; /* emulated, as the next */
 #if defined(__x86_64__)
 extern const gf_kernels gf_kernels_avx2;
 extern const gf_kernels gf_kernels_avx512;
+extern const gf_kernels gf_kernels_avx2_bf16, gf_kernels_avx512_bf16;
+extern const gf_kernels gf_kernels_avx512_native; /* with GF_NATIVE_BF16 (Makefile) */
 #endif
 #endif
+
+/* fast/peak.c: FLOP of so many rounds of multiply-adds in registers. */
+double gf_portable_peak(float *result, int64_t rounds);
+double gf_avx2_peak(float *result, int64_t rounds);
+double gf_avx512_peak(float *result, int64_t rounds);
 
 /* ref/memory.c: plain host memory, the same for every CPU backend. */
 void *gf_ref_memory_alloc(size_t size);
@@ -20,8 +28,8 @@ void gf_ref_upload(void *device, const void *host, size_t size);
 void gf_ref_download(void *host, const void *device, size_t size);
 
 /* ref/conv.c */
-void gf_ref_conv_forward(gf_real *y, const gf_real *x, const gf_real *weight, const gf_real *bias,
-                         const gf_conv_shape *shape, gf_scratch *scratch);
+void gf_ref_conv_forward(gf_real *y, const gf_real *x, const gf_real *weight,
+                         const gf_conv_end *end, const gf_conv_shape *shape, gf_scratch *scratch);
 void gf_ref_conv_backward_input(gf_real *d_x, const gf_real *d_y, const gf_real *weight,
                                 const gf_conv_shape *shape, bool add, gf_scratch *scratch);
 void gf_ref_conv_backward_weight(gf_real *d_weight, gf_real *d_bias, const gf_real *d_y,
@@ -30,22 +38,18 @@ void gf_ref_conv_backward_weight(gf_real *d_weight, gf_real *d_bias, const gf_re
 /* ref/bn.c */
 void gf_ref_bn_statistics(gf_real *mean, gf_real *variance, const gf_real *x, int batch, int pixels,
                           int channels, gf_scratch *scratch);
-void gf_ref_bn_forward(gf_real *y, const gf_real *x, const gf_real *mean, const gf_real *scale,
-                       const gf_real *gamma, const gf_real *beta, size_t rows, int channels,
+void gf_ref_bn_forward(gf_real *y, const gf_real *x, const gf_real *residual, const gf_bn *bn,
                        gf_epilogue epilogue);
-void gf_ref_bn_backward(gf_real *d_x, gf_real *d_gamma, gf_real *d_beta, const gf_real *d_y,
-                        const gf_real *x, const gf_real *mean, const gf_real *scale,
-                        const gf_real *gamma, int batch, int pixels, int channels, bool add,
-                        gf_scratch *scratch);
-void gf_ref_bn_backward_frozen(gf_real *d_x, gf_real *d_gamma, gf_real *d_beta, const gf_real *d_y,
-                               const gf_real *x, const gf_real *mean, const gf_real *scale,
-                               const gf_real *gamma, int batch, int pixels, int channels, bool add,
-                               gf_scratch *scratch);
+void gf_ref_bn_backward(const gf_bn_gradients *out, const gf_real *d_y, const gf_real *y,
+                        const gf_real *x, const gf_bn *bn, gf_scratch *scratch);
 
 /* ref/activation.c */
 void gf_ref_relu_forward(gf_real *y, const gf_real *x, size_t count);
 void gf_ref_relu_backward(gf_real *d_x, const gf_real *d_y, const gf_real *y, size_t count,
                           bool add);
+void gf_ref_relu6_forward(gf_real *y, const gf_real *x, size_t count);
+void gf_ref_relu6_backward(gf_real *d_x, const gf_real *d_y, const gf_real *y, size_t count,
+                           bool add);
 void gf_ref_softplus_forward(gf_real *y, const gf_real *x, size_t count);
 void gf_ref_softplus_backward(gf_real *d_x, const gf_real *d_y, const gf_real *x, size_t count,
                               bool add);
@@ -68,12 +72,16 @@ void gf_ref_fake_quant_forward(gf_real *y, const gf_real *x, const gf_real *scal
 void gf_ref_fake_quant_backward(gf_real *d_x, const gf_real *d_y, const gf_real *x,
                                 const gf_real *scale, const gf_real *zero, int low, int high,
                                 size_t outer, size_t inner, bool per_outer, bool add);
+void gf_ref_float_round(gf_real *y, const gf_real *x, const gf_real *scale, gf_minifloat format,
+                        size_t outer, size_t inner, bool per_outer);
 void gf_ref_range(gf_real *low, gf_real *high, const gf_real *x, size_t count);
 
 /* ref/optim.c */
 void gf_ref_sgd_step(gf_real *weight, gf_real *velocity, const gf_real *gradient, size_t count,
                      gf_real lr, gf_real momentum, gf_real coupled, gf_real decoupled,
                      bool nesterov);
+void gf_ref_adam_step(gf_real *weight, gf_real *mean, gf_real *square, const gf_real *gradient,
+                      size_t count, const gf_adam *adam);
 void gf_ref_ema_step(gf_real *average, const gf_real *weight, size_t count, gf_real decay);
 
 #endif

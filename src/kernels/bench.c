@@ -1,13 +1,11 @@
-/* How fast the kernels are on ResNet18's shapes, beside what OpenBLAS's sgemm reaches on the same
- * threads. Best of a few repetitions each: what the machine can do, not what it did on average. */
+/* How fast the kernels are on ResNet18's shapes. Best of a few repetitions each: what the machine
+ * can do, not what it did on average. */
 #include "backends.h"
 
-#include <cblas.h>
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 
-enum { REPETITIONS = 4, PEAK_SIZE = 768, PEAK_PRODUCTS = 3 };
+enum { REPETITIONS = 4, PASSES = 4 };
 
 /* One kind of layer in ResNet18 (He et al. 2015, 1512.03385, in its CIFAR form). */
 typedef struct bench_layer {
@@ -63,14 +61,13 @@ static void call_normalization(bench *b)
 {
     const gf_conv_shape *s = &b->shape;
     int pixels = s->out_height * s->out_width, c = s->filters;
-    size_t rows = (size_t)s->batch * pixels;
     gf_real *mean = b->channels, *variance = mean + c, *gamma = variance + c, *beta = gamma + c;
     gf_real *d_gamma = beta + c, *d_beta = d_gamma + c;
     b->kernels->bn_statistics(mean, variance, b->y, s->batch, pixels, c, &b->scratch);
-    b->kernels->bn_forward(b->y, b->y, mean, variance, gamma, beta, rows, c, GF_EPILOGUE_RELU);
-    b->kernels->relu_backward(b->d_y, b->d_y, b->y, rows * c, false);
-    b->kernels->bn_backward(b->d_y, d_gamma, d_beta, b->d_y, b->y, mean, variance, gamma, s->batch,
-                            pixels, c, false, &b->scratch);
+    const gf_bn bn = { s->batch, pixels, c, mean, variance, gamma, beta, false };
+    const gf_bn_gradients out = { .d_x = b->d_y, .d_gamma = d_gamma, .d_beta = d_beta };
+    b->kernels->bn_forward(b->y, b->y, NULL, &bn, GF_EPILOGUE_RELU);
+    b->kernels->bn_backward(&out, b->d_y, b->y, b->y, &bn, &b->scratch);
 }
 
 static void bench_release(bench *b)
@@ -119,80 +116,68 @@ out:
     return status;
 }
 
-/* Every thread multiplies its own matrices, as the kernels would use a BLAS. */
-gf_status gf_kernels_peak(double *flops)
+/* Floats of x, y and the weights. */
+typedef struct operands {
+    double x, y, weight;
+} operands;
+
+static operands count_operands(const gf_conv_shape *s)
 {
-    gf_status status = GF_OK;
-    int threads = omp_get_max_threads();
-    size_t square = (size_t)PEAK_SIZE * PEAK_SIZE;
-    gf_real *memory = filled(3 * square * (size_t)threads);
-    GF_TRY_ALLOC(memory);
-    double best = INFINITY;
-    for (int i = 0; i < REPETITIONS; i++) {
-        double start = gf_clock();
-#pragma omp parallel num_threads(threads)
-        {
-            gf_real *a = memory + 3 * square * (size_t)omp_get_thread_num();
-            for (int k = 0; k < PEAK_PRODUCTS; k++)
-#ifdef GF_DOUBLE
-                cblas_dgemm(
-#else
-                cblas_sgemm(
-#endif
-                    CblasRowMajor, CblasNoTrans, CblasNoTrans, PEAK_SIZE, PEAK_SIZE, PEAK_SIZE, 1,
-                    a, PEAK_SIZE, a + square, PEAK_SIZE, 0, a + 2 * square, PEAK_SIZE);
-        }
-        double taken = gf_clock() - start;
-        if (taken < best) best = taken;
-    }
-    *flops = 2.0 * PEAK_SIZE * (double)square * PEAK_PRODUCTS * threads / best;
-out:
-    free(memory);
-    return status;
+    return (operands){ .x = (double)s->batch * s->height * s->width * s->channels,
+                       .y = (double)s->batch * s->out_height * s->out_width * s->filters,
+                       .weight =
+                           (double)s->filters * s->channels * s->kernel_height * s->kernel_width };
 }
 
-/* One line; returns seconds of a training step that all layers of this kind take. */
-static double bench_line(gf_text *out, bench *b, const bench_layer *l, double *convolution)
+static void append_time(gf_kernel_time *times, int *count, const bench_layer *l, bench *b,
+                        const char *pass, bench_call *call)
 {
     const gf_conv_shape *s = &b->shape;
-    double forward = best_time(call_forward, b);
-    double input = l->in_factor ? best_time(call_backward_input, b) : 0;
-    double weight = best_time(call_backward_weight, b), bn = best_time(call_normalization, b);
-    double flop = 2.0 * (double)gf_conv_macs(s);
-    gf_text_append(out, "%4d %4d->%-4d %dx%d/%d  x%d  %8.2f %6.0f  ", s->height, s->channels,
-                   s->filters, l->kernel, l->kernel, l->stride, l->count, forward * 1e3,
-                   flop / forward * 1e-9);
-    if (l->in_factor)
-        gf_text_append(out, "%8.2f %6.0f  ", input * 1e3, flop / input * 1e-9);
-    else
-        gf_text_append(out, "%8s %6s  ", "-", "-"); /* nobody wants the gradient of the image */
-    gf_text_append(out, "%8.2f %6.0f  %8.2f\n", weight * 1e3, flop / weight * 1e-9, bn * 1e3);
-    *convolution += l->count * (forward + input + weight);
-    return l->count * (forward + input + weight + bn);
+    operands n = count_operands(s);
+    /* BN and ReLU: about 16 operations a value; x and y forward, d_y, x and d_x backward. */
+    bool bn = call == call_normalization;
+    times[(*count)++] = (gf_kernel_time){
+        .size = l->size,
+        .channels = s->channels,
+        .filters = s->filters,
+        .kernel = l->kernel,
+        .stride = l->stride,
+        .count = l->count,
+        .pass = pass,
+        .seconds = best_time(call, b),
+        .flop = bn ? 16 * n.y : 2 * (double)gf_conv_macs(s),
+        .bytes = sizeof(gf_real) * (bn ? 5 * n.y : n.x + n.y + n.weight),
+    };
 }
 
-gf_status gf_kernels_bench(gf_text *out, const gf_kernels *kernels, int width, int batch)
+static void time_layer(gf_kernel_time *times, int *count, const bench_layer *l, bench *b)
+{
+    append_time(times, count, l, b, "forward", call_forward);
+    if (l->in_factor) /* nobody wants the gradient of the image */
+        append_time(times, count, l, b, "to input", call_backward_input);
+    append_time(times, count, l, b, "to weight", call_backward_weight);
+    append_time(times, count, l, b, "bn+relu", call_normalization);
+}
+
+gf_status gf_kernels_bench(gf_kernel_time **times, int *count, const gf_kernels *kernels, int width,
+                           int batch)
 {
     gf_status status = GF_OK;
-    double peak = 0, step = 0, convolution = 0;
     bench b = { 0 };
-    GF_TRY(gf_kernels_peak(&peak));
-    gf_text_append(out,
-                   "kernels %s, width %d, batch %d, %d threads; sgemm %.0f GF/s\n"
-                   "size channels    kernel   n   forward ms   GF/s  to input   GF/s"
-                   " to weight   GF/s  bn+relu ms\n",
-                   kernels->name, width, batch, omp_get_max_threads(), peak * 1e-9);
+    int used = 0;
+    gf_kernel_time *made = gf_alloc(GF_COUNT(layers) * PASSES, sizeof *made);
+    GF_TRY_ALLOC(made);
     for (size_t i = 0; i < GF_COUNT(layers); i++) {
         GF_TRY(bench_init(&b, kernels, &layers[i], width, batch));
-        step += bench_line(out, &b, &layers[i], &convolution);
+        time_layer(made, &used, &layers[i], &b);
         bench_release(&b);
         b = (bench){ 0 };
     }
-    gf_text_append(out,
-                   "convolutions %.1f ms, with bn+relu %.1f ms a step: at most %.0f images/s\n",
-                   convolution * 1e3, step * 1e3, batch / step);
-    GF_TRY(gf_text_check(out));
+    *times = made;
+    *count = used;
+    made = NULL;
 out:
     bench_release(&b);
+    free(made);
     return status;
 }

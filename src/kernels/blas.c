@@ -4,6 +4,7 @@
  * it a number of threads would change our own teams), serial (no locking around its buffers: now
  * and then silently wrong). The core type is OpenBLAS's choice by CPU, or OPENBLAS_CORETYPE's. */
 #include "backends.h"
+#include "tune.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -94,6 +95,7 @@ gf_status gf_kernels_start(int threads)
         goto out;
     }
     GF_TRY(probe_concurrent_products());
+    gf_tune_start();
 out:
     return status;
 }

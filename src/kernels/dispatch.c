@@ -9,6 +9,7 @@
 typedef struct backend {
     const gf_kernels *kernels;
     bool (*runs_here)(void);
+    const gf_kernels *emulated, *native; /* in bf16; NULL: not there */
 } backend;
 
 static bool always(void)
@@ -30,14 +31,22 @@ static bool cpu_has_avx512(void)
 }
 #endif
 
+#ifdef GF_NATIVE_BF16 /* the compiler knows the instructions */
+#define AVX512_NATIVE &gf_kernels_avx512_native
+#else
+#define AVX512_NATIVE NULL
+#endif
+
 /* From the slowest to the fastest. */
 static const backend backends[] = {
-    { &gf_kernels_ref, always },
-#ifndef GF_DOUBLE
-    { &gf_kernels_portable, always },
+#ifdef GF_DOUBLE
+    { &gf_kernels_ref, always, NULL, NULL },
+#else
+    { &gf_kernels_ref, always, &gf_kernels_ref_bf16, NULL },
+    { &gf_kernels_portable, always, &gf_kernels_portable_bf16, NULL },
 #if defined(__x86_64__)
-    { &gf_kernels_avx2, cpu_has_avx2 },
-    { &gf_kernels_avx512, cpu_has_avx512 },
+    { &gf_kernels_avx2, cpu_has_avx2, &gf_kernels_avx2_bf16, NULL },
+    { &gf_kernels_avx512, cpu_has_avx512, &gf_kernels_avx512_bf16, AVX512_NATIVE },
 #endif
 #endif
 };
@@ -82,4 +91,64 @@ const char *const *gf_kernels_names(void)
     size_t count = GF_COUNT(backends);
     while (count > 1 && !backends[count - 1].runs_here()) count--;
     return lists[count - 1];
+}
+
+/* ---- bf16 ---- */
+
+static bool cpu_has_bf16(void)
+{
+#if defined(GF_NATIVE_BF16) && !defined(GF_DOUBLE)
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+/* Intel's Emerald Rapids issues VDPBF16PS every other cycle: half the rate of two float32 FMAs, so
+ * that rounding and float32 kernels are the faster way on it, and on its kin. */
+static bool native_pays(void)
+{
+#if defined(GF_NATIVE_BF16) && !defined(GF_DOUBLE)
+    return !__builtin_cpu_is("intel");
+#else
+    return false;
+#endif
+}
+
+/* The backend's bf16 table: as GRIDFRONT_BF16 says, else the faster one. */
+static gf_status choose_bf16(const gf_kernels **out, const backend *of)
+{
+    const char *wanted = getenv("GRIDFRONT_BF16");
+    bool asked = wanted && *wanted, native = of->native && cpu_has_bf16();
+    if (asked && strcmp(wanted, "native") != 0 && strcmp(wanted, "emulated") != 0)
+        return gf_fail(GF_UNSUPPORTED, "GRIDFRONT_BF16 is \"%s\" (native or emulated)", wanted);
+    if (asked && *wanted == 'n' && !native)
+        return gf_fail(GF_UNSUPPORTED,
+                       "GRIDFRONT_BF16 is \"native\": the kernels \"%s\" on this "
+                       "CPU have no bf16 instructions",
+                       of->kernels->name);
+    *out = native && (asked ? *wanted == 'n' : native_pays()) ? of->native : of->emulated;
+    if (!*out) return gf_fail(GF_UNSUPPORTED, "the float64 engine has no bf16");
+    return GF_OK;
+}
+
+gf_status gf_kernels_with(const gf_kernels **out, const gf_kernels *kernels, gf_numerics numerics)
+{
+    if (numerics == GF_NUMERICS_F32) {
+        *out = kernels;
+        return GF_OK;
+    }
+    for (size_t i = 0; i < GF_COUNT(backends); i++)
+        if (backends[i].kernels == kernels) return choose_bf16(out, &backends[i]);
+    return gf_fail(GF_UNSUPPORTED, "the kernels \"%s\" have no bf16", kernels->name);
+}
+
+const char *gf_kernels_bf16(void)
+{
+    const gf_kernels *f32, *bf16;
+    if (gf_kernels_get(&f32) != GF_OK || gf_kernels_with(&bf16, f32, GF_NUMERICS_BF16) != GF_OK)
+        return "unknown";
+    for (size_t i = 0; i < GF_COUNT(backends); i++)
+        if (backends[i].native == bf16) return "native";
+    return "emulated";
 }

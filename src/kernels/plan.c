@@ -2,6 +2,8 @@
  * output pixel is one sum, whichever item it falls into. */
 #include "plan.h"
 
+#include "tune.h"
+
 #include <string.h>
 
 enum { PIXELS_NARROW = 64, PIXELS_WIDE = 256, ITEMS_MIN = 16, WIDE_WEIGHTS = 1 << 18 };
@@ -22,7 +24,7 @@ static void choose_items(gf_plan *plan, size_t weights)
 {
     int pixels = plan->out_height * plan->out_width;
     int target = weights > WIDE_WEIGHTS ? PIXELS_WIDE : PIXELS_NARROW;
-    int images = at_least(target / pixels, 1);
+    int images = at_least(gf_tune_scale(target, plan->grain) / pixels, 1);
     int most = at_least(plan->batch / ITEMS_MIN, 1);
     plan->images = images < most ? images : most;
     plan->items = (plan->batch + plan->images - 1) / plan->images;
@@ -67,6 +69,7 @@ void gf_plan_forward(gf_plan *plan, const gf_conv_shape *s)
         .weight_kernel = inner,
         .kernel_width = s->kernel_width,
         .batch = s->batch,
+        .grain = gf_tune_grain(GF_PASS_FORWARD, s),
         .phase_count = 1,
         .phases = { { .step = 1,
                       .rows = s->out_height,
@@ -159,6 +162,7 @@ void gf_plan_backward_input(gf_plan *plan, const gf_conv_shape *s)
         .weight_kernel = inner,
         .kernel_width = s->kernel_width,
         .batch = s->batch,
+        .grain = gf_tune_grain(GF_PASS_BACKWARD_INPUT, s),
     };
     plan->copies = plan->padded_height != s->out_height || plan->padded_width != s->out_width;
     for (int row = 0; row < s->stride && row < s->height; row++)
@@ -168,6 +172,12 @@ void gf_plan_backward_input(gf_plan *plan, const gf_conv_shape *s)
                       s->stride);
     see_depthwise(plan);
     choose_items(plan, weight_count(s));
+}
+
+bool gf_plan_fits_winograd(const gf_conv_shape *s)
+{
+    return s->kernel_height == 3 && s->kernel_width == 3 && s->stride == 1 && s->groups == 1 &&
+           s->channels % 16 == 0 && s->filters % 16 == 0 && s->out_height >= 4 && s->out_width >= 4;
 }
 
 size_t gf_plan_source_size(const gf_plan *plan)

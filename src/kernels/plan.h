@@ -35,12 +35,16 @@ typedef struct gf_plan {
     int kernel_width;
     int batch, images, items; /* an item is `images` images (the last one maybe fewer) */
     int splits; /* shares of the output channels that an item is split into; 1 for large batches */
+    int grain;  /* of the pass, in percent of the usual item or block; see tune.h */
     int phase_count;
     gf_phase phases[GF_PLAN_PHASES_MAX];
 } gf_plan;
 
 void gf_plan_forward(gf_plan *plan, const gf_conv_shape *shape);
 void gf_plan_backward_input(gf_plan *plan, const gf_conv_shape *shape);
+
+/* May Winograd's passes take this shape: 3x3 at stride 1, one group, channels of whole vectors? */
+bool gf_plan_fits_winograd(const gf_conv_shape *shape);
 
 size_t gf_plan_source_size(const gf_plan *plan); /* elements of one image, unpadded */
 size_t gf_plan_padded_size(const gf_plan *plan); /* padded, without slack */

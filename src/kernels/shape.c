@@ -24,7 +24,9 @@ int64_t gf_conv_macs(const gf_conv_shape *shape)
 void *gf_scratch_get(gf_scratch *scratch, size_t size)
 {
     if (scratch->size >= size && scratch->data) return scratch->data;
-    gf_scratch_release(scratch);
+    free(scratch->data);
+    scratch->data = NULL;
+    scratch->size = 0;
     size_t rounded = (size + 63) / 64 * 64;
     if (rounded < size) return NULL;
     scratch->data = aligned_alloc(64, rounded ? rounded : 64);
@@ -32,8 +34,16 @@ void *gf_scratch_get(gf_scratch *scratch, size_t size)
     return scratch->data;
 }
 
+gf_scratch *gf_scratch_inner(gf_scratch *scratch)
+{
+    if (!scratch->inner) scratch->inner = calloc(1, sizeof *scratch->inner);
+    return scratch->inner;
+}
+
 void gf_scratch_release(gf_scratch *scratch)
 {
+    if (scratch->inner) gf_scratch_release(scratch->inner);
+    free(scratch->inner);
     free(scratch->data);
     *scratch = (gf_scratch){ 0 };
 }

@@ -17,6 +17,19 @@ void GF_FAST(relu_backward)(float *d_x, const float *d_y, const float *y, size_t
         GF_ELEMENTS(count, d_x[i] = y[i] <= 0 ? 0 : d_y[i]);
 }
 
+void GF_FAST(relu6_forward)(float *y, const float *x, size_t count)
+{
+    GF_ELEMENTS(count, y[i] = x[i] < 0 ? 0 : x[i] > 6 ? 6 : x[i]);
+}
+
+void GF_FAST(relu6_backward)(float *d_x, const float *d_y, const float *y, size_t count, bool add)
+{
+    if (add)
+        GF_ELEMENTS(count, d_x[i] += (y[i] <= 0) | (y[i] >= 6) ? 0 : d_y[i]);
+    else
+        GF_ELEMENTS(count, d_x[i] = (y[i] <= 0) | (y[i] >= 6) ? 0 : d_y[i]);
+}
+
 void GF_FAST(add)(float *y, const float *a, const float *b, size_t count)
 {
     GF_ELEMENTS(count, y[i] = a[i] + b[i]);

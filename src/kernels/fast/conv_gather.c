@@ -18,9 +18,9 @@ typedef struct gather {
     const float *bias;                      /* padded like the panels; NULL: none */
     float *buffers;                         /* one padded item per thread */
     size_t buffer_size;
-    const float *source;
+    const float *source, *residual; /* residual: added; may be out; NULL: none */
     float *out;
-    bool copies, add;
+    bool copies, relu;
 } gather;
 
 /* Taps of one kernel row and all their channels are contiguous in the source when there is one
@@ -79,10 +79,11 @@ static void sweep_pixels(const gather *g, int phase, int pixels, const float *so
     const int *from = g->from + g->list_start[phase], *to = g->to + g->list_start[phase];
     runs r = runs_of(g->plan, &g->plan->phases[phase]);
     tile_kernel *run = kernel_for(g->plan, lanes);
+    const float *residual = g->residual ? g->residual + (out - g->out) : NULL;
     int last[TILE];
     for (int p = 0; p < pixels; p += TILE) {
         const int *where = from + p;
-        target t = { out, to + p, TILE, lanes, bias, g->add };
+        target t = { out, to + p, TILE, lanes, bias, residual, g->relu };
         if (pixels - p < TILE) {
             t.pixels = pixels - p;
             for (int i = 0; i < TILE; i++) last[i] = from[i < t.pixels ? p + i : pixels - 1];
@@ -233,10 +234,10 @@ static bool allot(gather *g, float **packed, float **bias, gf_scratch *scratch)
     return true;
 }
 
-void GF_FAST(gather)(float *out, const float *source, const float *weight, const float *bias,
+void GF_FAST(gather)(float *out, const float *source, const float *weight, const gf_conv_end *end,
                      const gf_plan *plan, bool add, gf_scratch *scratch)
 {
-    gather g = { .plan = plan, .source = source, .out = out, .add = add };
+    gather g = { .plan = plan, .source = source, .out = out, .residual = add ? out : NULL };
     float *packed, *packed_bias;
     if (!allot(&g, &packed, &packed_bias, scratch)) {
         poison(out, (size_t)plan->batch * plan->out_height * plan->out_width * plan->out_channels);
@@ -245,9 +246,11 @@ void GF_FAST(gather)(float *out, const float *source, const float *weight, const
     g.packed = packed;
     pack_weights(packed, weight, &g);
     list_pixels(&g);
-    if (bias) {
-        pack_bias(packed_bias, bias, plan);
-        g.bias = packed_bias;
+    if (end) {
+        if (end->bias) pack_bias(packed_bias, end->bias, plan);
+        if (end->bias) g.bias = packed_bias;
+        if (end->residual) g.residual = end->residual;
+        g.relu = end->epilogue == GF_EPILOGUE_RELU;
     }
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < plan->items * plan->splits; i++)

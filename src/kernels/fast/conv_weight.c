@@ -3,6 +3,7 @@
  * a block of WEIGHT_FILTERS x WEIGHT_VECTORS sums stays in registers while the pixels go by, and
  * lands in the layout of the weights without a transposition. The batch is summed in GF_SHARDS
  * parts, each pixel by pixel, and the parts in a fixed tree. */
+#include "../tune.h"
 #include "gather.h"
 
 #include <omp.h>
@@ -22,13 +23,14 @@ typedef struct weight_job {
     int parts; /* of the filters of a group, for the sake of threads only */
 } weight_job;
 
+/* What is there already, if the sums are to be added to it. */
 GF_INLINE void load_block(vec sum[WEIGHT_FILTERS][WEIGHT_VECTORS], const float *to, size_t filter,
-                          const int filters, const int vectors, int lanes)
+                          const int filters, const int vectors, int lanes, bool add)
 {
     EACH(int f = 0; f < filters; f++)
     EACH(int v = 0; v < vectors; v++)
     {
-        int left = lanes - v * LANES;
+        int left = add ? lanes - v * LANES : 0;
         sum[f][v] = splat(0);
         if (left >= LANES)
             sum[f][v] = load(to + f * filter + v * LANES);
@@ -51,12 +53,12 @@ GF_INLINE void store_block(float *to, vec sum[WEIGHT_FILTERS][WEIGHT_VECTORS], s
     }
 }
 
-/* to[f][0..lanes) += sum over pixels; `filter` is the step from filter to filter. */
+/* to[f][0..lanes) = or += sum over pixels; `filter` is the step from filter to filter. */
 GF_INLINE void block(float *to, size_t filter, const pixel_run *run, const int filters,
                      const int vectors, int lanes)
 {
     vec sum[WEIGHT_FILTERS][WEIGHT_VECTORS];
-    load_block(sum, to, filter, filters, vectors, lanes);
+    load_block(sum, to, filter, filters, vectors, lanes, run->add);
     const float *d = run->d_y;
     for (int n = 0; n < run->images; n++) {
         for (int row = 0; row < run->rows; row++) {
@@ -160,7 +162,8 @@ static void run_chunk(const weight_job *job, int shard, int part, int first, int
                       .x_image = gf_plan_padded_size(plan),
                       .x_row = (size_t)s->stride * plan->padded_width * plan->channels,
                       .x_pixel = (size_t)s->stride * plan->channels,
-                      .d_pixel = s->filters };
+                      .d_pixel = s->filters,
+                      .add = true };
     int from = plan->outer * part / job->parts, to = plan->outer * (part + 1) / job->parts;
     float *partial = job->partial + shard * job->weights;
     if (plan->depthwise) GF_FAST(depthwise_gradient)(partial, &run, s, run.x_row / s->stride);
@@ -205,7 +208,8 @@ static bool allot(weight_job *job, bool wants_bias, gf_scratch *scratch)
     int length = job->plan.depthwise ? s->filters : job->plan.inner * columns;
     bool copies = job->plan.copies || length % LANES != 0;
     int shard_most = (s->batch + GF_SHARDS - 1) / GF_SHARDS;
-    job->chunk = image * shard_most <= CHUNK_FLOATS ? shard_most : (int)(CHUNK_FLOATS / image);
+    size_t fit = (size_t)gf_tune_scale(CHUNK_FLOATS, gf_tune_grain(GF_PASS_BACKWARD_WEIGHT, s));
+    job->chunk = image * shard_most <= fit ? shard_most : (int)(fit / image);
     if (job->chunk < 1) job->chunk = 1;
     job->buffer_size = copies ? rounded(job->chunk * image + WEIGHT_VECTORS * LANES) : 0;
     size_t partial = rounded(GF_SHARDS * job->weights);

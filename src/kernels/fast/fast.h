@@ -23,6 +23,15 @@ enum { PANEL = PANEL_VECTORS * LANES };
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t vec_mask __attribute__((vector_size(LANES * sizeof(float))));
+static const vec_mask lane_numbers __attribute__((unused)) = {
+#if defined(__AVX512F__)
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+#elif defined(__AVX2__)
+    0, 1, 2, 3, 4, 5, 6, 7
+#else
+    0, 1, 2, 3
+#endif
+};
 /* In memory: any float address will do, and it may alias floats. */
 typedef float vec_memory __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
@@ -47,7 +56,7 @@ GF_INLINE vec splat(float value)
 }
 
 /* Per lane: mask ? a : b, for the masks that comparisons give. */
-GF_INLINE vec select(vec_mask mask, vec a, vec b)
+GF_INLINE vec blend(vec_mask mask, vec a, vec b)
 {
     return (vec)((mask & (vec_mask)a) | (~mask & (vec_mask)b));
 }
@@ -76,11 +85,19 @@ static inline void poison(float *out, size_t count)
     for (size_t i = 0; i < count; i++) out[i] = __builtin_nanf("");
 }
 
-void GF_FAST(conv_forward)(float *y, const float *x, const float *weight, const float *bias,
+void GF_FAST(conv_forward)(float *y, const float *x, const float *weight, const gf_conv_end *end,
                            const gf_conv_shape *shape, gf_scratch *scratch);
 void GF_FAST(conv_backward_input)(float *d_x, const float *d_y, const float *weight,
                                   const gf_conv_shape *shape, bool add, gf_scratch *scratch);
 void GF_FAST(conv_backward_weight)(float *d_weight, float *d_bias, const float *d_y, const float *x,
+                                   const gf_conv_shape *shape, gf_scratch *scratch);
+
+/* The same on operands rounded to bf16 (bf16.h). */
+void GF_FAST(bf16_forward)(float *y, const float *x, const float *weight, const gf_conv_end *end,
+                           const gf_conv_shape *shape, gf_scratch *scratch);
+void GF_FAST(bf16_backward_input)(float *d_x, const float *d_y, const float *weight,
+                                  const gf_conv_shape *shape, bool add, gf_scratch *scratch);
+void GF_FAST(bf16_backward_weight)(float *d_weight, float *d_bias, const float *d_y, const float *x,
                                    const gf_conv_shape *shape, gf_scratch *scratch);
 
 #endif

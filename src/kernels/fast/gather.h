@@ -5,11 +5,11 @@
 #include "../plan.h"
 #include "fast.h"
 
-/* out [batch, out_height, out_width, out_channels]; bias may be NULL. */
-void GF_FAST(gather)(float *out, const float *source, const float *weight, const float *bias,
+/* out [batch, out_height, out_width, out_channels]; end may be NULL. */
+void GF_FAST(gather)(float *out, const float *source, const float *weight, const gf_conv_end *end,
                      const gf_plan *plan, bool add, gf_scratch *scratch);
 /* The same for a 3x3 kernel at stride 1, one group, channels that are multiples of 16. */
-void GF_FAST(winograd)(float *out, const float *source, const float *weight, const float *bias,
+void GF_FAST(winograd)(float *out, const float *source, const float *weight, const gf_conv_end *end,
                        const gf_plan *plan, bool add, gf_scratch *scratch);
 
 /* A run of images that a weight gradient is summed over. Steps in floats. */
@@ -17,9 +17,10 @@ typedef struct pixel_run {
     const float *d_y, *x; /* x padded, with room for whole vectors behind it */
     int images, rows, columns;
     size_t x_image, x_row, x_pixel, d_pixel;
+    bool add; /* to what is there */
 } pixel_run;
 
-/* to[f * filter + i] += sum over pixels of d_y[f] * x[i], i < length. */
+/* to[f * filter + i] = or += sum over pixels of d_y[f] * x[i], i < length. */
 void GF_FAST(outer_products)(float *to, size_t filter, pixel_run run, int filters, int length);
 /* Depthwise: partial[c][tap] += sum over the run's pixels of d_y[c] * x[tap][c]. x_line: from one
  * row of the padded image to the next. */

@@ -1,8 +1,10 @@
-/* Fake quantization and ranges; formulas and papers stand in ref/quant.c. Division, rounding and
- * clamping are exact operations: the result is the reference's, bit by bit. */
+/* Fake quantization, small floating formats and ranges; formulas and papers stand in ref/quant.c.
+ * Division, rounding and clamping are exact operations: the result is the reference's, bit by bit.
+ */
 #include "elementwise.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { RANGE_PARTS = 64 };
 
@@ -73,6 +75,57 @@ void GF_FAST(fake_quant_backward)(float *d_x, const float *d_y, const float *x, 
     }
 }
 
+/* A format as rounding needs it. */
+typedef struct rounding {
+    float scale, most, normal; /* normal: below it numbers are subnormal */
+    float shift;               /* so large that adding it rounds a subnormal number */
+    int dropped;               /* bits of a float's mantissa that the format has not */
+} rounding;
+
+static rounding rounding_of(gf_minifloat format)
+{
+    const gf_minifloat_shape *shape = &gf_minifloats[format];
+    return (rounding){ .most = (float)shape->most,
+                       .normal = shape->least > -126 ? ldexpf(1, shape->least) : 0,
+                       .shift = ldexpf(1, shape->least - shape->mantissa + 23),
+                       .dropped = 23 - shape->mantissa };
+}
+
+/* Half to even by carrying into the bits that stay; the exponent takes what overflows. */
+GF_INLINE float cut_mantissa(float magnitude, int dropped)
+{
+    uint32_t bits;
+    memcpy(&bits, &magnitude, sizeof bits);
+    bits += (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
+    bits &= ~0u << dropped;
+    memcpy(&magnitude, &bits, sizeof bits);
+    return magnitude;
+}
+
+GF_INLINE float float_rounded(float x, rounding r)
+{
+    float value = x / r.scale, magnitude = fabsf(value);
+    float small = (magnitude + r.shift) - r.shift, large = cut_mantissa(magnitude, r.dropped);
+    float near = magnitude < r.normal ? small : large;
+    near = near > r.most ? r.most : near;
+    near = isnan(magnitude) ? magnitude : near;
+    return copysignf(near, value) * r.scale;
+}
+
+void GF_FAST(float_round)(float *y, const float *x, const float *scale, gf_minifloat format,
+                          size_t outer, size_t inner, bool per_outer)
+{
+    size_t row = per_outer ? inner : CHUNK, count = outer * inner;
+#pragma omp parallel for schedule(static)
+    for (size_t first = 0; first < count; first += row) {
+        size_t end = count - first < row ? count : first + row;
+        rounding r = rounding_of(format);
+        r.scale = scale[per_outer ? first / inner : 0];
+#pragma GCC ivdep
+        for (size_t i = first; i < end; i++) y[i] = float_rounded(x[i], r);
+    }
+}
+
 typedef struct extent {
     float low, high;
 } extent;
@@ -93,8 +146,8 @@ static extent part_extent(const float *x, size_t count)
     for (; i + LANES <= count; i += LANES) {
         vec value = load(x + i);
         nan |= value != value;
-        low = select(value < low, value, low);
-        high = select(value > high, value, high);
+        low = blend(value < low, value, low);
+        high = blend(value > high, value, high);
     }
     for (; i < count; i++) e = widen(e, x[i]);
     for (int k = 0; k < LANES; k++) {

@@ -44,28 +44,41 @@ static inline void fold(float *sums, const pattern *p)
 /* ---- sums over rows ---- */
 
 typedef struct rows_in {
-    const float *x, *d_y, *mean; /* mean: as wide as the pattern */
+    const float *x, *mean; /* mean: as wide as the pattern */
+    const float *d_y, *y;
+    float *residual;
 } rows_in;
 
-/* What is summed: of values i, which stand in columns k of the pattern. */
-typedef vec row_value(const rows_in *in, size_t i, size_t k, int lanes);
+/* What is summed: two values of element i, which stands in column k of the pattern. */
+typedef struct pair {
+    vec first, second;
+} pair;
+typedef pair row_pair(const rows_in *in, size_t i, size_t k, int lanes);
 
-GF_INLINE vec plain_value(const rows_in *in, size_t i, size_t k, int lanes)
+GF_INLINE vec deviation(const rows_in *in, size_t i, size_t k, int lanes)
 {
-    (void)k;
-    return load_part(in->x + i, lanes);
+    return load_part(in->x + i, lanes) - load_part(in->mean + k, lanes);
 }
 
-GF_INLINE vec squared_deviation(const rows_in *in, size_t i, size_t k, int lanes)
+GF_INLINE pair deviation_and_square(const rows_in *in, size_t i, size_t k, int lanes)
 {
-    vec deviation = load_part(in->x + i, lanes) - load_part(in->mean + k, lanes);
-    return deviation * deviation;
+    vec d = deviation(in, i, k, lanes);
+    return (pair){ d, d * d };
 }
 
-GF_INLINE vec product_with_deviation(const rows_in *in, size_t i, size_t k, int lanes)
+typedef enum residual_use { RESIDUAL_NONE, RESIDUAL_WRITE, RESIDUAL_ADD } residual_use;
+
+/* d_y, behind a ReLU whose output was y if `cut`, and its product with the deviation; d_y is given
+ * to the residual on the way. */
+GF_INLINE pair upstream_and_product(const rows_in *in, size_t i, size_t k, int lanes,
+                                    const bool cut, const residual_use use)
 {
-    vec deviation = load_part(in->x + i, lanes) - load_part(in->mean + k, lanes);
-    return load_part(in->d_y + i, lanes) * deviation;
+    vec d = load_part(in->d_y + i, lanes);
+    if (cut) d = blend(load_part(in->y + i, lanes) <= splat(0), splat(0), d);
+    if (use == RESIDUAL_WRITE) store_part(in->residual + i, d, lanes);
+    if (use == RESIDUAL_ADD)
+        store_part(in->residual + i, load_part(in->residual + i, lanes) + d, lanes);
+    return (pair){ d, d * deviation(in, i, k, lanes) };
 }
 
 static inline int lanes_left(size_t at, size_t end)
@@ -73,35 +86,48 @@ static inline int lanes_left(size_t at, size_t end)
     return end - at < LANES ? (int)(end - at) : LANES;
 }
 
-/* sum[channels] (and room for the pattern's width): whole lines of the pattern by register blocks,
- * then its odd columns, then the rows that are no whole line. */
-GF_INLINE void column_sums(float *sum, const rows_in *in, size_t rows, const pattern *p,
-                           row_value *value)
+/* first, second [channels] (and room for the pattern's width): whole lines of the pattern by
+ * register blocks, then its odd columns, then the rows that are no whole line. */
+GF_INLINE void column_sums(float *first, float *second, const rows_in *in, size_t rows,
+                           const pattern *p, row_pair *value)
 {
     size_t lines = rows / p->repeat, column = 0, whole = lines * p->width;
     for (; column + BLOCK <= p->width; column += BLOCK) {
-        vec total[BLOCK_VECTORS] = { 0 };
+        pair total[BLOCK_VECTORS] = { 0 };
         for (size_t line = 0; line < lines; line++) {
             EACH_VECTOR
             {
                 size_t k = column + v * LANES;
-                total[v] += value(in, line * p->width + k, k, LANES);
+                pair values = value(in, line * p->width + k, k, LANES);
+                total[v].first += values.first;
+                total[v].second += values.second;
             }
         }
-        EACH_VECTOR store(sum + column + v * LANES, total[v]);
+        EACH_VECTOR
+        {
+            store(first + column + v * LANES, total[v].first);
+            store(second + column + v * LANES, total[v].second);
+        }
     }
     for (; column < p->width; column += LANES) {
         int lanes = lanes_left(column, p->width);
-        vec total = { 0 };
-        for (size_t line = 0; line < lines; line++)
-            total += value(in, line * p->width + column, column, lanes);
-        store_part(sum + column, total, lanes);
+        pair total = { 0 };
+        for (size_t line = 0; line < lines; line++) {
+            pair values = value(in, line * p->width + column, column, lanes);
+            total.first += values.first;
+            total.second += values.second;
+        }
+        store_part(first + column, total.first, lanes);
+        store_part(second + column, total.second, lanes);
     }
     for (size_t k = 0; whole + k < rows * p->channels; k += LANES) {
         int lanes = lanes_left(whole + k, rows * p->channels);
-        store_part(sum + k, load_part(sum + k, lanes) + value(in, whole + k, k, lanes), lanes);
+        pair values = value(in, whole + k, k, lanes);
+        store_part(first + k, load_part(first + k, lanes) + values.first, lanes);
+        store_part(second + k, load_part(second + k, lanes) + values.second, lanes);
     }
-    fold(sum, p);
+    fold(first, p);
+    fold(second, p);
 }
 
 /* Rows of a chunk: whole pattern rows, about CHUNK_FLOATS values. */
@@ -129,7 +155,7 @@ static inline const float *widen(coefficients *c, int index, const float *from, 
 typedef struct pass {
     const pattern *p;
     float *out;
-    const float *x, *d_y, *mean, *a, *b, *c;
+    const float *x, *residual, *d_y, *y, *mean, *a, *b, *c;
 } pass;
 
 typedef vec pass_value(const pass *s, size_t i, size_t k, int lanes);
@@ -137,7 +163,7 @@ typedef void pass_chunk(const pass *s, size_t begin, size_t end);
 
 GF_INLINE void write_value(float *out, vec value, const bool add, const bool relu, int lanes)
 {
-    if (relu) value = select(value < splat(0), splat(0), value);
+    if (relu) value = blend(value < splat(0), splat(0), value);
     if (add) value += load_part(out, lanes);
     store_part(out, value, lanes);
 }

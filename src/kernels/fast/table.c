@@ -1,39 +1,39 @@
-/* A fast variant's table. The loss, softplus and memory are the reference's: a batch of ten-way
- * rows is too small, and exponentials too few, to be worth variants of their own. */
-#include "elementwise.h"
+/* A fast variant's tables: float32, and bf16 emulated by it. */
+#include "../bf16.h"
+#include "table.h"
 
-#define GF_STRING_(word) #word
-#define GF_STRING(word)  GF_STRING_(word)
-#define GF_TABLE_(isa)   gf_kernels_##isa
-#define GF_TABLE(isa)    GF_TABLE_(isa)
+#define GF_STRING_(word)    #word
+#define GF_STRING(word)     GF_STRING_(word)
+#define GF_TABLE_(isa)      gf_kernels_##isa
+#define GF_TABLE(isa)       GF_TABLE_(isa)
+#define GF_TABLE_BF16_(isa) gf_kernels_##isa##_bf16
+#define GF_TABLE_BF16(isa)  GF_TABLE_BF16_(isa)
 
-const gf_kernels GF_TABLE(GF_ISA) = {
-    .name = GF_STRING(GF_ISA),
-    .memory_alloc = gf_ref_memory_alloc,
-    .memory_free = gf_ref_memory_free,
-    .upload = gf_ref_upload,
-    .download = gf_ref_download,
-    .conv_forward = GF_FAST(conv_forward),
-    .conv_backward_input = GF_FAST(conv_backward_input),
-    .conv_backward_weight = GF_FAST(conv_backward_weight),
-    .bn_statistics = GF_FAST(bn_statistics),
-    .bn_forward = GF_FAST(bn_forward),
-    .bn_backward = GF_FAST(bn_backward),
-    .bn_backward_frozen = GF_FAST(bn_backward_frozen),
-    .relu_forward = GF_FAST(relu_forward),
-    .relu_backward = GF_FAST(relu_backward),
-    .softplus_forward = gf_ref_softplus_forward,
-    .softplus_backward = gf_ref_softplus_backward,
-    .add = GF_FAST(add),
-    .accumulate = GF_FAST(accumulate),
-    .copy = GF_FAST(copy),
-    .multiply = GF_FAST(multiply),
-    .mean_pool_forward = GF_FAST(mean_pool_forward),
-    .mean_pool_backward = GF_FAST(mean_pool_backward),
-    .softmax_cross_entropy = gf_ref_softmax_cross_entropy,
-    .fake_quant_forward = GF_FAST(fake_quant_forward),
-    .fake_quant_backward = GF_FAST(fake_quant_backward),
-    .range = GF_FAST(range),
-    .sgd_step = GF_FAST(sgd_step),
-    .ema_step = GF_FAST(ema_step),
-};
+const gf_kernels GF_TABLE(GF_ISA) = GF_FAST_TABLE(GF_STRING(GF_ISA), GF_FAST(conv_forward),
+                                                  GF_FAST(conv_backward_input),
+                                                  GF_FAST(conv_backward_weight));
+
+static const gf_bf16_emulator emulator = { &GF_TABLE(GF_ISA), gf_bf16_round_values };
+
+void GF_FAST(bf16_forward)(float *y, const float *x, const float *weight, const gf_conv_end *end,
+                           const gf_conv_shape *shape, gf_scratch *scratch)
+{
+    gf_bf16_forward(&emulator, y, x, weight, end, shape, scratch);
+}
+
+void GF_FAST(bf16_backward_input)(float *d_x, const float *d_y, const float *weight,
+                                  const gf_conv_shape *shape, bool add, gf_scratch *scratch)
+{
+    gf_bf16_backward_input(&emulator, d_x, d_y, weight, shape, add, scratch);
+}
+
+void GF_FAST(bf16_backward_weight)(float *d_weight, float *d_bias, const float *d_y, const float *x,
+                                   const gf_conv_shape *shape, gf_scratch *scratch)
+{
+    gf_bf16_backward_weight(&emulator, d_weight, d_bias, d_y, x, shape, scratch);
+}
+
+const gf_kernels GF_TABLE_BF16(GF_ISA) = GF_FAST_TABLE(GF_STRING(GF_ISA) " bf16",
+                                                       GF_FAST(bf16_forward),
+                                                       GF_FAST(bf16_backward_input),
+                                                       GF_FAST(bf16_backward_weight));

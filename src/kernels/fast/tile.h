@@ -34,28 +34,56 @@ GF_INLINE void run_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const b
     }
 }
 
-/* Where a tile's sums go: `lanes` output channels of `pixels` pixels. */
+/* Where a tile's sums go: `lanes` output channels of `pixels` pixels; and what is done with them.
+ */
 typedef struct target {
     float *out;
     const int *to;
     int pixels, lanes;
-    const float *bias;
-    bool add;
+    const float *bias, *residual; /* residual: placed like out, or out itself; NULL: none */
+    bool relu;
 } target;
 
-GF_INLINE void store_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const target *t)
+GF_INLINE vec cut(vec value, bool relu)
+{
+    return relu ? blend(value < splat(0), splat(0), value) : value; /* NaN stays NaN */
+}
+
+/* Every lane of every pixel: no question asked in between. */
+GF_INLINE void store_whole(vec sum[TILE][PANEL_VECTORS], const int vectors, const target *t,
+                           const bool residual)
+{
+    EACH(int p = 0; p < TILE; p++)
+    EACH(int v = 0; v < vectors; v++)
+    {
+        size_t at = t->to[p] + v * LANES;
+        vec value = residual ? load(t->residual + at) + sum[p][v] : sum[p][v];
+        store(t->out + at, cut(value, t->relu));
+    }
+}
+
+GF_INLINE void store_some(vec sum[TILE][PANEL_VECTORS], const int vectors, const target *t)
 {
     for (int p = 0; p < t->pixels; p++) {
         for (int v = 0; v < vectors; v++) {
-            float *out = t->out + t->to[p] + v * LANES;
-            int lanes = t->lanes - v * LANES;
-            if (lanes >= LANES) {
-                store(out, t->add ? load(out) + sum[p][v] : sum[p][v]);
-            } else {
-                for (int i = 0; i < lanes; i++) out[i] = (t->add ? out[i] : 0) + sum[p][v][i];
-            }
+            size_t at = t->to[p] + v * LANES;
+            int left = t->lanes - v * LANES, lanes = left < LANES ? left : LANES;
+            if (lanes <= 0) break;
+            vec value = sum[p][v];
+            if (t->residual) value = load_part(t->residual + at, lanes) + value;
+            store_part(t->out + at, cut(value, t->relu), lanes);
         }
     }
+}
+
+GF_INLINE void store_tile(vec sum[TILE][PANEL_VECTORS], const int vectors, const target *t)
+{
+    if (t->pixels < TILE || t->lanes < vectors * LANES)
+        store_some(sum, vectors, t);
+    else if (t->residual)
+        store_whole(sum, vectors, t, true);
+    else
+        store_whole(sum, vectors, t, false);
 }
 
 GF_INLINE void tile(const int vectors, const bool depthwise, const float *source, const int *from,

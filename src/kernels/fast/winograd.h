@@ -5,6 +5,30 @@
 
 #include "../plan.h"
 #include "fast.h"
+#include "gather.h"
+
+/* Compiled for bf16 instructions, the same passes round their operands as they read them. */
+#ifdef __AVX512BF16__
+#include "../fast_bf16/native.h"
+#include <immintrin.h>
+#define GF_WINOGRAD(name) gf_native_##name
+GF_INLINE vec rounded_operand(vec value)
+{
+    __m512i bits = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)value));
+    return (vec)_mm512_slli_epi32(bits, 16);
+}
+#else
+#define GF_WINOGRAD(name) GF_FAST(name)
+GF_INLINE vec rounded_operand(vec value)
+{
+    return value;
+}
+#endif
+
+GF_INLINE vec load_operand(const float *from)
+{
+    return rounded_operand(load(from));
+}
 
 enum {
     PATCH = 6,
@@ -66,13 +90,33 @@ GF_INLINE void source_axis(vec *d, const int step)
     d[5 * step] = AA * BB * d1 - (AA + BB) * d3 + d5;
 }
 
-/* Where the 36 pixels of a tile's patch stand; the padding is one pixel of zeros. */
-static inline void find_patch(const float *pixel[POINTS], const tiling *g, place at)
+/* The 36 values of a patch to the 36 planes. */
+GF_INLINE void transform_patch(float *to, vec d[POINTS], size_t plane)
+{
+    EACH(int x = 0; x < PATCH; x++) source_axis(d + x, PATCH);
+    EACH(int y = 0; y < PATCH; y++) source_axis(d + y * PATCH, 1);
+    EACH(int i = 0; i < POINTS; i++) store(to + i * plane, d[i]);
+}
+
+/* A patch that lies inside the image. */
+static inline void transform_inside(float *to, const tiling *g, const float *corner)
+{
+    size_t pixel = g->plan->channels, line = g->plan->width * pixel;
+    for (int c = 0; c < g->plan->inner; c += LANES) {
+        vec d[POINTS];
+        EACH(int y = 0; y < PATCH; y++)
+        EACH(int x = 0; x < PATCH; x++)
+        d[y * PATCH + x] = load_operand(corner + y * line + x * pixel + c);
+        transform_patch(to + c, d, g->plane);
+    }
+}
+
+/* One that hangs over the border: there the padding is one pixel of zeros. */
+static inline void transform_border(float *to, const tiling *g, const float *image, int top,
+                                    int left)
 {
     const gf_plan *plan = g->plan;
-    const float *image = g->source + at.image * gf_plan_source_size(plan);
-    int top = at.row + plan->phases[0].source_row - plan->pad_top;
-    int left = at.column + plan->phases[0].source_column - plan->pad_left;
+    const float *pixel[POINTS];
     for (int y = 0; y < PATCH; y++) {
         for (int x = 0; x < PATCH; x++) {
             int row = top + y, column = left + x;
@@ -81,19 +125,24 @@ static inline void find_patch(const float *pixel[POINTS], const tiling *g, place
                 inside ? image + ((size_t)row * plan->width + column) * plan->channels : g->zeros;
         }
     }
+    for (int c = 0; c < plan->inner; c += LANES) {
+        vec d[POINTS];
+        EACH(int i = 0; i < POINTS; i++) d[i] = load_operand(pixel[i] + c);
+        transform_patch(to + c, d, g->plane);
+    }
 }
 
 static inline void transform_source(float *to, const tiling *g, int tile)
 {
-    const float *pixel[POINTS];
-    find_patch(pixel, g, place_of(g, tile));
-    for (int c = 0; c < g->plan->inner; c += LANES) {
-        vec d[POINTS];
-        EACH(int i = 0; i < POINTS; i++) d[i] = load(pixel[i] + c);
-        EACH(int x = 0; x < PATCH; x++) source_axis(d + x, PATCH);
-        EACH(int y = 0; y < PATCH; y++) source_axis(d + y * PATCH, 1);
-        EACH(int i = 0; i < POINTS; i++) store(to + i * g->plane + c, d[i]);
-    }
+    const gf_plan *plan = g->plan;
+    place at = place_of(g, tile);
+    const float *image = g->source + at.image * gf_plan_source_size(plan);
+    int top = at.row + plan->phases[0].source_row - plan->pad_top;
+    int left = at.column + plan->phases[0].source_column - plan->pad_left;
+    if (top >= 0 && left >= 0 && top + PATCH <= plan->height && left + PATCH <= plan->width)
+        transform_inside(to, g, image + ((size_t)top * plan->width + left) * plan->channels);
+    else
+        transform_border(to, g, image, top, left);
 }
 
 #endif

@@ -1,20 +1,24 @@
 /* Weight gradient of a 3x3 stride-1 convolution by the transpose of F(4x4, 3x3): with the patches
  * of x and the 4x4 tiles of d_y transformed to 36 points, each point is an outer product summed
  * over tiles, and the 36 sums become 3x3 weights at the very end. The batch is summed in GF_SHARDS
- * parts, tile by tile, and the parts in a fixed tree. Leaves out the bias. */
-#include "gather.h"
+ * parts, tile by tile, and the parts in a fixed tree; where so many sums would take more memory
+ * than the transformed tiles of the whole batch, in one part, point by point. Leaves out the bias.
+ */
+#include "../tune.h"
 #include "winograd.h"
 
 #include <omp.h>
 #include <string.h>
 
-enum { BLOCK_TILES = 64 };
+enum { BLOCK_TILES = 64, GROUP_FILTERS = 128 };
 
 typedef struct weight_job {
     tiling grid;
     const gf_conv_shape *shape;
     const float *d_y;
-    float *partial; /* [GF_SHARDS][POINTS][filters][channels] */
+    int parts;      /* GF_SHARDS or 1 */
+    float *partial; /* [parts][POINTS][filters][channels] */
+    int block;      /* tiles transformed together: sums go tile by tile all the same */
     size_t plane;   /* filters * channels */
     float *buffers; /* per thread: transformed x, then transformed d_y */
     size_t buffer_size, d_plane;
@@ -58,7 +62,7 @@ static void transform_gradient(float *to, const weight_job *job, int tile)
             for (int x = 0; x < OUT; x++) {
                 bool inside = at.row + y < s->out_height && at.column + x < s->out_width;
                 d[y * PATCH + x] =
-                    inside ? load(from + y * line + (size_t)x * s->filters + f) : splat(0);
+                    inside ? load_operand(from + y * line + (size_t)x * s->filters + f) : splat(0);
             }
         }
         EACH(int x = 0; x < OUT; x++) spread_axis(d + x, PATCH);
@@ -67,40 +71,79 @@ static void transform_gradient(float *to, const weight_job *job, int tile)
     }
 }
 
-static void run_block(const weight_job *job, float *partial, int first, int tiles)
+/* sources, gradients: of the block that begins with tile `first` */
+static void transform_tile(float *sources, float *gradients, const weight_job *job, int first,
+                           int t)
+{
+    transform_source(sources + (size_t)t * job->shape->channels, &job->grid, first + t);
+    transform_gradient(gradients + (size_t)t * job->shape->filters, job, first + t);
+}
+
+/* A block's products at one point, of `count` filters from `filter` on; `add`: to what is there. */
+static void multiply_point(float *partial, const float *sources, const float *gradients,
+                           const weight_job *job, int point, int filter, int count, int tiles,
+                           bool add)
 {
     const gf_conv_shape *s = job->shape;
+    pixel_run run = { .d_y = gradients + point * job->d_plane + filter,
+                      .x = sources + point * job->grid.plane,
+                      .images = 1,
+                      .rows = 1,
+                      .columns = tiles,
+                      .x_pixel = s->channels,
+                      .d_pixel = s->filters,
+                      .add = add };
+    GF_FAST(outer_products)
+    (partial + point * job->plane + (size_t)filter * s->channels, s->channels, run, count,
+     s->channels);
+}
+
+static void run_block(const weight_job *job, float *partial, int first, int tiles, bool add)
+{
     float *sources = job->buffers + (size_t)omp_get_thread_num() * job->buffer_size;
     float *gradients = sources + POINTS * job->grid.plane;
-    for (int t = 0; t < tiles; t++) {
-        transform_source(sources + (size_t)t * s->channels, &job->grid, first + t);
-        transform_gradient(gradients + (size_t)t * s->filters, job, first + t);
-    }
-    for (int p = 0; p < POINTS; p++) {
-        pixel_run run = { .d_y = gradients + p * job->d_plane,
-                          .x = sources + p * job->grid.plane,
-                          .images = 1,
-                          .rows = 1,
-                          .columns = tiles,
-                          .x_pixel = s->channels,
-                          .d_pixel = s->filters };
-        GF_FAST(outer_products)
-        (partial + p * job->plane, s->channels, run, s->filters, s->channels);
-    }
+    for (int t = 0; t < tiles; t++) transform_tile(sources, gradients, job, first, t);
+    for (int p = 0; p < POINTS; p++)
+        multiply_point(partial, sources, gradients, job, p, 0, job->shape->filters, tiles, add);
 }
 
 static void run_shard(const weight_job *job, int shard)
 {
     int64_t batch = job->shape->batch, per_image = job->grid.tiles_y * job->grid.tiles_x;
+    int first = (int)(batch * shard / GF_SHARDS * per_image);
     int end = (int)(batch * (shard + 1) / GF_SHARDS * per_image);
     float *partial = job->partial + (size_t)shard * POINTS * job->plane;
-    memset(partial, 0, POINTS * job->plane * sizeof(float));
-    for (int t = (int)(batch * shard / GF_SHARDS * per_image); t < end; t += BLOCK_TILES)
-        run_block(job, partial, t, end - t < BLOCK_TILES ? end - t : BLOCK_TILES);
+    if (first == end) memset(partial, 0, POINTS * job->plane * sizeof(float));
+    for (int t = first; t < end; t += job->block)
+        run_block(job, partial, t, end - t < job->block ? end - t : job->block, t > first);
 }
 
-static vec shard_sum(const float *first, size_t shard)
+static void run_shards(const weight_job *job)
 {
+#pragma omp parallel for schedule(dynamic)
+    for (int shard = 0; shard < GF_SHARDS; shard++) run_shard(job, shard);
+}
+
+/* All tiles at once, a point and some filters at a time. */
+static void run_points(const weight_job *job)
+{
+    const gf_conv_shape *s = job->shape;
+    float *sources = job->buffers, *gradients = sources + POINTS * job->grid.plane;
+    int groups = (s->filters + GROUP_FILTERS - 1) / GROUP_FILTERS;
+#pragma omp parallel for schedule(static)
+    for (int t = 0; t < job->grid.tiles; t++) transform_tile(sources, gradients, job, 0, t);
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < POINTS * groups; i++) {
+        int point = i / groups, filter = i % groups * GROUP_FILTERS;
+        int count = s->filters - filter < GROUP_FILTERS ? s->filters - filter : GROUP_FILTERS;
+        multiply_point(job->partial, sources, gradients, job, point, filter, count, job->grid.tiles,
+                       false);
+    }
+}
+
+static vec shard_sum(const float *first, size_t shard, int parts)
+{
+    if (parts == 1) return load(first);
     _Static_assert(GF_SHARDS == 8, "the tree is written for 8 parts");
     vec a = load(first) + load(first + shard), b = load(first + 2 * shard);
     vec c = load(first + 4 * shard) + load(first + 5 * shard), d = load(first + 6 * shard);
@@ -117,7 +160,8 @@ static void finish(float *d_weight, const weight_job *job)
         for (int c = 0; c < channels; c += LANES) {
             vec u[POINTS];
             for (int p = 0; p < POINTS; p++)
-                u[p] = shard_sum(job->partial + p * job->plane + (size_t)f * channels + c, shard);
+                u[p] = shard_sum(job->partial + p * job->plane + (size_t)f * channels + c, shard,
+                                 job->parts);
             EACH(int x = 0; x < PATCH; x++) gather_axis(u + x, PATCH);
             EACH(int y = 0; y < 3; y++) gather_axis(u + y * PATCH, 1);
             for (int k = 0; k < 9; k++)
@@ -126,14 +170,24 @@ static void finish(float *d_weight, const weight_job *job)
     }
 }
 
-static bool allot(weight_job *job, gf_scratch *scratch)
+static void choose_parts(weight_job *job)
 {
     const gf_conv_shape *s = job->shape;
     job->plane = (size_t)s->filters * s->channels;
-    job->grid.plane = (size_t)BLOCK_TILES * s->channels + SKEW;
-    job->d_plane = (size_t)BLOCK_TILES * s->filters + SKEW;
+    size_t tiles = (size_t)job->grid.tiles * (s->filters + s->channels);
+    job->parts = GF_SHARDS * job->plane > tiles ? 1 : GF_SHARDS;
+    job->block = gf_tune_scale(BLOCK_TILES, gf_tune_grain(GF_PASS_BACKWARD_WEIGHT, s));
+    if (job->parts == 1) job->block = job->grid.tiles;
+}
+
+static bool allot(weight_job *job, gf_scratch *scratch)
+{
+    const gf_conv_shape *s = job->shape;
+    job->grid.plane = (size_t)job->block * s->channels + SKEW;
+    job->d_plane = (size_t)job->block * s->filters + SKEW;
     job->buffer_size = POINTS * (job->grid.plane + job->d_plane);
-    size_t partial = GF_SHARDS * POINTS * job->plane, threads = omp_get_max_threads();
+    size_t partial = job->parts * POINTS * job->plane;
+    size_t threads = job->parts == 1 ? 1 : omp_get_max_threads();
     float *memory = gf_scratch_get(scratch, (partial + s->channels + job->buffer_size * threads) *
                                                 sizeof(float));
     if (!memory) return false;
@@ -144,17 +198,20 @@ static bool allot(weight_job *job, gf_scratch *scratch)
     return true;
 }
 
-void GF_FAST(winograd_weight)(float *d_weight, const float *d_y, const float *x,
-                              const gf_conv_shape *shape, gf_scratch *scratch)
+void GF_WINOGRAD(winograd_weight)(float *d_weight, const float *d_y, const float *x,
+                                  const gf_conv_shape *shape, gf_scratch *scratch)
 {
     gf_plan plan;
     gf_plan_forward(&plan, shape);
     weight_job job = { .grid = tiling_of(&plan, x), .shape = shape, .d_y = d_y };
+    choose_parts(&job);
     if (!allot(&job, scratch)) {
         poison(d_weight, (size_t)shape->filters * 9 * shape->channels);
         return;
     }
-#pragma omp parallel for schedule(dynamic)
-    for (int shard = 0; shard < GF_SHARDS; shard++) run_shard(&job, shard);
+    if (job.parts == 1)
+        run_points(&job);
+    else
+        run_shards(&job);
     finish(d_weight, &job);
 }

@@ -17,6 +17,20 @@ void gf_ref_relu_backward(gf_real *d_x, const gf_real *d_y, const gf_real *y, si
     for (size_t i = 0; i < count; i++) d_x[i] = (add ? d_x[i] : 0) + (y[i] <= 0 ? 0 : d_y[i]);
 }
 
+void gf_ref_relu6_forward(gf_real *y, const gf_real *x, size_t count)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i++) y[i] = x[i] < 0 ? 0 : x[i] > 6 ? 6 : x[i];
+}
+
+void gf_ref_relu6_backward(gf_real *d_x, const gf_real *d_y, const gf_real *y, size_t count,
+                           bool add)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i++)
+        d_x[i] = (add ? d_x[i] : 0) + (y[i] <= 0 || y[i] >= 6 ? 0 : d_y[i]);
+}
+
 void gf_ref_softplus_forward(gf_real *y, const gf_real *x, size_t count)
 {
 #pragma omp parallel for schedule(static)

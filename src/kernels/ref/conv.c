@@ -37,20 +37,26 @@ static double output_at(const gf_real *image, const gf_real *weight, const gf_co
     return sum;
 }
 
-void gf_ref_conv_forward(gf_real *y, const gf_real *x, const gf_real *weight, const gf_real *bias,
-                         const gf_conv_shape *s, gf_scratch *scratch)
+void gf_ref_conv_forward(gf_real *y, const gf_real *x, const gf_real *weight,
+                         const gf_conv_end *end, const gf_conv_shape *s, gf_scratch *scratch)
 {
     (void)scratch;
+    const gf_conv_end nothing = { 0 };
+    if (!end) end = &nothing;
     size_t image = (size_t)s->height * s->width * s->channels;
     int rows = s->batch * s->out_height;
 #pragma omp parallel for schedule(static)
     for (int row = 0; row < rows; row++) {
         int n = row / s->out_height, oy = row % s->out_height;
-        gf_real *out = y + (size_t)row * s->out_width * s->filters;
-        for (int ox = 0; ox < s->out_width; ox++)
-            for (int f = 0; f < s->filters; f++)
-                *out++ = (gf_real)(output_at(x + n * image, weight, s, oy, ox, f) +
-                                   (bias ? (double)bias[f] : 0));
+        size_t at = (size_t)row * s->out_width * s->filters;
+        for (int ox = 0; ox < s->out_width; ox++) {
+            for (int f = 0; f < s->filters; f++, at++) {
+                double value = output_at(x + n * image, weight, s, oy, ox, f);
+                if (end->bias) value += (double)end->bias[f];
+                if (end->residual) value += (double)end->residual[at];
+                y[at] = end->epilogue == GF_EPILOGUE_RELU && value < 0 ? 0 : (gf_real)value;
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 /* Uniform fake quantization (Krishnamoorthi 2018, 1806.08342, section 2), straight-through
- * gradient (Bengio et al. 2013, 1308.3432), and the range that calibration needs. All in gf_real:
+ * gradient (Bengio et al. 2013, 1308.3432), rounding to small floating formats, and the range that
+ * calibration needs. All in gf_real:
  * which side of a rounding step a value falls on must be the same for every backend. */
 #include "../backends.h"
 
@@ -39,6 +40,17 @@ void gf_ref_fake_quant_backward(gf_real *d_x, const gf_real *d_y, const gf_real 
             bool outside = level < (gf_real)low || level > (gf_real)high;
             d_x[i] = (add ? d_x[i] : 0) + (outside ? 0 : d_y[i]);
         }
+    }
+}
+
+void gf_ref_float_round(gf_real *y, const gf_real *x, const gf_real *scale, gf_minifloat format,
+                        size_t outer, size_t inner, bool per_outer)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t o = 0; o < outer; o++) {
+        gf_real s = scale[per_outer ? o : 0];
+        for (size_t i = o * inner; i < (o + 1) * inner; i++)
+            y[i] = (gf_real)gf_minifloat_round((double)(x[i] / s), format) * s;
     }
 }
 

@@ -1,0 +1,2 @@
+/* fast/winograd.c once more, with instructions that round its operands to bf16 as they are read. */
+#include "../fast/winograd.c"

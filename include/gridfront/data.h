@@ -27,6 +27,8 @@ gf_status gf_data_check(const gf_data_options *options);
 typedef struct gf_data gf_data;
 /* NOTFOUND (saying where it looked), CORRUPT (file, size found and expected). */
 gf_status gf_data_open(gf_data **data, const gf_data_options *options);
+/* Random training images and labels instead of files, to time a training on. */
+gf_status gf_data_create_noise(gf_data **data, int count);
 void gf_data_close(gf_data *data);
 int gf_data_count(const gf_data *data, gf_split split);
 int gf_data_classes(const gf_data *data);
@@ -47,10 +49,22 @@ typedef struct gf_augment_call {
     uint32_t element;        /* first element of this augmentation's own range of 64 */
     const gf_real *fill;     /* per channel: the mean colour, which normalizes to 0 */
 } gf_augment_call;
+/* Or on a whole batch: images, as gf_data_batch made them, and their targets. */
+typedef struct gf_mix_call {
+    gf_real *images; /* [count, height, width, channels], normalized; in place */
+    gf_real *target; /* [count, classes], rows that sum to 1; in place */
+    int count, height, width, channels, classes;
+    const gf_random *random; /* purpose MIX, this epoch */
+    uint32_t index;          /* of the step in its epoch; in `mix`: of this augmentation in it */
+    double share;            /* of the training that was over when the epoch began, [0, 1) */
+} gf_mix_call;
 typedef struct gf_augment_kind {
     gf_schema schema; /* first: the registry makes a schema list of it */
     size_t options_size;
+    gf_status (*check)(const void *options); /* can they stand together? NULL: always */
+    /* One of the two. What mixes stands behind all that does not. */
     void (*apply)(const gf_augment_call *call, const void *options);
+    void (*mix)(const gf_mix_call *call, const void *options);
 } gf_augment_kind;
 extern const gf_augment_kind *const gf_augment_kinds[]; /* generated, NULL-terminated */
 extern const gf_schema *const gf_augment_schemas[];
@@ -66,5 +80,8 @@ void gf_augment_chain_destroy(gf_augment_chain *chain);
 void gf_data_batch(gf_real *images, int *labels, const gf_data *data, gf_split split,
                    const int *positions, int count, const gf_augment_chain *chain,
                    const gf_random *random);
+/* What the chain (NULL: none) does to whole batches, after gf_data_batch. Same bits whatever the
+ * number of threads. */
+void gf_data_mix(const gf_mix_call *call, const gf_augment_chain *chain);
 
 #endif

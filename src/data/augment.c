@@ -1,5 +1,6 @@
-/* A chain of augmentations, read once from options and applied image by image. Each draws its
- * numbers from its own range of elements, so that adding one does not change the others. */
+/* A chain of augmentations, read once from options and applied image by image, then to whole
+ * batches. Each draws its numbers from its own range, so that adding one does not change the
+ * others. */
 #include "data.h"
 
 #include "augment.h"
@@ -34,10 +35,16 @@ static gf_status add_link(gf_augment_chain *chain, const char *name, const gf_op
     if (!kind) return gf_fail(GF_INVALID, "no augmentation is called '%s'", name);
     if (chain->count == CHAIN_MOST)
         return gf_fail(GF_INVALID, "more than %d augmentations", CHAIN_MOST);
+    if (kind->apply && chain->count && chain->links[chain->count - 1].kind->mix)
+        return gf_fail(GF_INVALID,
+                       "augment: %s works on single images and must stand before %s, which mixes "
+                       "whole batches",
+                       name, chain->links[chain->count - 1].kind->schema.name);
     link *added = &chain->links[chain->count++];
     added->kind = kind;
     GF_TRY_ALLOC(added->options = gf_alloc(1, kind->options_size));
     GF_TRY(gf_fields_read(added->options, kind->schema.fields, options, prefix));
+    if (kind->check) GF_TRY(kind->check(added->options));
 out:
     return status;
 }
@@ -72,8 +79,17 @@ void gf_augment_chain_destroy(gf_augment_chain *chain)
 
 void gf_augment_chain_apply(const gf_augment_chain *chain, gf_augment_call *call)
 {
-    for (int i = 0; i < chain->count; i++) {
+    for (int i = 0; i < chain->count && chain->links[i].kind->apply; i++) {
         call->element = (uint32_t)(i * ELEMENTS);
         chain->links[i].kind->apply(call, chain->links[i].options);
+    }
+}
+
+void gf_data_mix(const gf_mix_call *call, const gf_augment_chain *chain)
+{
+    for (int i = 0; chain && i < chain->count; i++) {
+        gf_mix_call own = *call;
+        own.index = call->index * CHAIN_MOST + (uint32_t)i;
+        if (chain->links[i].kind->mix) chain->links[i].kind->mix(&own, chain->links[i].options);
     }
 }

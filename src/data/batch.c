@@ -32,16 +32,26 @@ static void augment(gf_real *image, int index, const gf_augment_chain *chain,
     gf_augment_chain_apply(chain, &call);
 }
 
-static void normalize(gf_real *image)
+/* scale and shift of sixteen pixels: a multiple of any vector's length. */
+enum { PATTERN = 16 * GF_IMAGE_CHANNELS };
+typedef struct pattern {
+    gf_real scale[PATTERN], shift[PATTERN];
+} pattern;
+
+static void fill_pattern(pattern *p)
 {
-    gf_real scale[GF_IMAGE_CHANNELS], shift[GF_IMAGE_CHANNELS];
-    for (int c = 0; c < GF_IMAGE_CHANNELS; c++) {
-        scale[c] = 1 / (255 * deviation[c]);
-        shift[c] = mean[c] / deviation[c];
+    for (int i = 0; i < PATTERN; i++) {
+        int c = i % GF_IMAGE_CHANNELS;
+        p->scale[i] = 1 / (255 * deviation[c]);
+        p->shift[i] = mean[c] / deviation[c];
     }
-    for (int p = 0; p < GF_IMAGE_SIZE; p += GF_IMAGE_CHANNELS)
-        for (int c = 0; c < GF_IMAGE_CHANNELS; c++)
-            image[p + c] = image[p + c] * scale[c] - shift[c];
+}
+
+static void normalize(gf_real *restrict image, const pattern *restrict p)
+{
+    for (int start = 0; start < GF_IMAGE_SIZE; start += PATTERN)
+        for (int i = 0; i < PATTERN; i++)
+            image[start + i] = image[start + i] * p->scale[i] - p->shift[i];
 }
 
 void gf_data_batch(gf_real *images, int *labels, const gf_data *data, gf_split split,
@@ -49,6 +59,8 @@ void gf_data_batch(gf_real *images, int *labels, const gf_data *data, gf_split s
                    const gf_random *random)
 {
     const gf_images *source = split == GF_TEST ? &data->test : &data->train;
+    pattern normal;
+    fill_pattern(&normal);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < count; i++) {
         int index = image_index(data, split, positions[i]);
@@ -56,7 +68,7 @@ void gf_data_batch(gf_real *images, int *labels, const gf_data *data, gf_split s
         gf_real *image = images + (size_t)i * GF_IMAGE_SIZE;
         for (int p = 0; p < GF_IMAGE_SIZE; p++) image[p] = (gf_real)pixels[p];
         if (chain) augment(image, index, chain, random);
-        normalize(image);
+        normalize(image, &normal);
         labels[i] = source->labels[index];
     }
 }

@@ -2,6 +2,7 @@
 #include "data.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const gf_field fields[] = {
     GF_FIELD_WORD(gf_data_options, dataset, "cifar10", "cifar10|sample",
@@ -92,6 +93,38 @@ gf_status gf_data_open(gf_data **data, const gf_data_options *options)
     GF_TRY((options->dataset == GF_DATASET_SAMPLE ? gf_sample_load : gf_cifar_load)(
         &made->train, &made->test, path));
     GF_TRY(make_split(made, options));
+    *data = made;
+    made = NULL;
+out:
+    gf_data_close(made);
+    return status;
+}
+
+static void fill_noise(gf_images *images)
+{
+    const gf_random random = { .seed = 1, .purpose = GF_PURPOSE_SAMPLE };
+    for (int i = 0; i < images->count; i++) {
+        unsigned char *pixels = images->pixels + (size_t)i * GF_IMAGE_SIZE;
+        for (uint32_t p = 0; p < GF_IMAGE_SIZE; p += 16) {
+            uint32_t words[4];
+            gf_random_block(&random, (uint32_t)i, p, words);
+            memcpy(pixels + p, words, sizeof words);
+        }
+        images->labels[i] = (unsigned char)(i % GF_CLASSES);
+    }
+}
+
+gf_status gf_data_create_noise(gf_data **data, int count)
+{
+    gf_status status;
+    const gf_data_options options = { .validation = 0 };
+    gf_data *made = calloc(1, sizeof *made);
+    GF_TRY_ALLOC(made);
+    made->train.count = count;
+    GF_TRY_ALLOC(made->train.pixels = gf_alloc((size_t)count, GF_IMAGE_SIZE));
+    GF_TRY_ALLOC(made->train.labels = gf_alloc((size_t)count, 1));
+    fill_noise(&made->train);
+    GF_TRY(make_split(made, &options));
     *data = made;
     made = NULL;
 out:

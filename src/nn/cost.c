@@ -16,24 +16,19 @@ static gf_status count_nonzeros(int64_t *nonzeros, const gf_param *param, const 
     return GF_OK;
 }
 
-static double bits_of(const gf_param *param)
-{
-    gf_code code;
-    gf_param_code(param, &code);
-    return code.bits > 0 ? code.bits : 32;
-}
-
 static gf_status param_cost(gf_cost *cost, double *weight_bits, const gf_param *param,
                             const gf_kernels *kernels)
 {
     gf_status status = GF_OK;
     int64_t count = (int64_t)gf_param_count(param);
+    gf_code code;
     if (!gf_role_is_learned(param->role)) return GF_OK;
+    gf_param_code(param, &code);
     cost->parameters += count;
-    cost->weight_bits += bits_of(param) * (double)count;
+    cost->weight_bits += gf_code_size(&code, (double)count);
     if (param->role == GF_ROLE_WEIGHT) {
         cost->weights += count;
-        *weight_bits = bits_of(param);
+        *weight_bits = code.bits > 0 ? code.bits : 32;
         GF_TRY(count_nonzeros(&cost->nonzeros, param, kernels));
     }
 out:

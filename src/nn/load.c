@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MOST = 64, NODES_MOST = 100000 };
+enum { WORDS_MOST = 64, NODES_MOST = 10000 };
 
 typedef struct line {
     char *words[WORDS_MOST];

@@ -1,17 +1,26 @@
-/* Which activations and gradients share memory. A value lives until its last reader in the forward
- * pass, or for the whole step where a backward function reads it; a gradient lives from the first
- * consumer that writes it until its node's own backward has run. */
+/* Where values and gradients stand in one block of memory. Time runs through the forward steps, the
+ * loss and the backward steps; what is never needed at the same time may share a place. A value
+ * lives until its last reader; one that only backward functions read again, and that is cheap, is
+ * thrown away and made anew in time (Chen et al. 2016, 1604.06174, for single steps). A gradient
+ * lives from the first consumer that writes it until its own step's backward has run. */
 #ifndef GRIDFRONT_NN_MEMORY_PLAN_H
 #define GRIDFRONT_NN_MEMORY_PLAN_H
 
-#include <gridfront/nn.h>
+#include "steps.h"
 
+#define GF_NOWHERE SIZE_MAX
+
+/* Offsets count gf_reals of one image: multiply them by the batch. GF_NOWHERE: not there. */
 typedef struct gf_memory_plan {
-    int *value_slot, *gradient_slot; /* [nodes]: slot of each, -1: none */
-    bool *needs_gradient;            /* [nodes]: something trained lies before or in this node */
-    bool *add;                       /* [nodes * GF_NODE_INPUTS]: d_in is added to */
-    size_t *slot_size;               /* [slots]: gf_reals of one image */
-    int slot_count;
+    gf_step *steps;
+    int step_count;
+    size_t *value, *value_again; /* [nodes]: in the forward and in the backward pass */
+    size_t *gradient;            /* [nodes] */
+    bool *needs_gradient;        /* [nodes]: something trained lies before or in this node */
+    bool *add;                   /* [nodes * GF_NODE_INPUTS]: this step's d_in is added to */
+    bool *add_residual;          /* [nodes] */
+    int *repeat; /* [steps]: whose forward runs again before this one's backward, -1: none */
+    size_t size; /* of the whole block */
 } gf_memory_plan;
 
 /* want_value, want_gradient [nodes]: to be kept for readers outside the pass. */

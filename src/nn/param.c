@@ -165,3 +165,8 @@ void gf_param_code(const gf_param *param, gf_code *code)
     for (int v = 0; v < param->view_count; v++)
         if (param->views[v].kind->code) param->views[v].kind->code(&param->views[v], param, code);
 }
+
+double gf_code_size(const gf_code *code, double values)
+{
+    return values * (code->bits > 0 ? code->bits : 32) + 32.0 * code->entries * code->blocks.size;
+}

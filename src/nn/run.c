@@ -1,4 +1,5 @@
-/* Running a network forward and backward, node by node, in the memory that the plan gives. */
+/* Running a network forward and backward, step by step, in the memory that the plan
+ * gives. */
 #include <gridfront/nn.h>
 
 #include "memory_plan.h"
@@ -17,7 +18,8 @@ struct gf_run {
 
     bool *want_value, *want_gradient; /* [nodes] */
     gf_memory_plan plan;
-    gf_real **slots;    /* [plan.slot_count] */
+    gf_real *memory;    /* of the plan: values and gradients */
+    size_t memory_size; /* gf_reals */
     gf_real **cache;    /* [nodes], NULL: none */
     gf_real **viewed;   /* [params]: outputs of its views one after another, NULL: no views */
     gf_real **gradient; /* [params]: NULL: not trained */
@@ -33,17 +35,11 @@ static void free_list(const gf_kernels *kernels, gf_real **list, int count)
     free(list);
 }
 
-static void release_slots(gf_run *run)
-{
-    free_list(run->kernels, run->slots, run->plan.slot_count);
-    run->slots = NULL;
-    gf_memory_plan_release(&run->plan);
-}
-
 void gf_run_destroy(gf_run *run)
 {
     if (!run) return;
-    release_slots(run);
+    gf_memory_plan_release(&run->plan);
+    if (run->memory) run->kernels->memory_free(run->memory);
     free_list(run->kernels, run->cache, run->node_count);
     free_list(run->kernels, run->viewed, run->param_count);
     free_list(run->kernels, run->gradient, run->param_count);
@@ -59,16 +55,28 @@ static gf_status alloc_real(gf_real **out, const gf_run *run, size_t count)
     return *out ? GF_OK : gf_fail(GF_NOMEM, "out of memory for %zu values", count);
 }
 
-static gf_status plan_slots(gf_run *run)
+/* Room for the plan's block; what was in the old one is lost. */
+static gf_status grow_memory(gf_run *run)
+{
+    gf_status status = GF_OK;
+    size_t size = run->plan.size * (size_t)run->batch_most;
+    if (size <= run->memory_size) return GF_OK;
+    if (run->memory) run->kernels->memory_free(run->memory);
+    run->memory = NULL;
+    run->memory_size = 0;
+    GF_TRY(alloc_real(&run->memory, run, size));
+    run->memory_size = size;
+out:
+    return status;
+}
+
+static gf_status plan_memory(gf_run *run)
 {
     gf_status status;
-    release_slots(run);
+    gf_memory_plan_release(&run->plan);
     GF_TRY(gf_memory_plan_init(&run->plan, run->net, run->backward, run->want_value,
                                run->want_gradient));
-    run->slots = gf_alloc((size_t)run->plan.slot_count, sizeof *run->slots);
-    GF_TRY_ALLOC(run->slots);
-    for (int s = 0; s < run->plan.slot_count; s++)
-        GF_TRY(alloc_real(&run->slots[s], run, run->plan.slot_size[s] * (size_t)run->batch_most));
+    GF_TRY(grow_memory(run));
 out:
     return status;
 }
@@ -127,7 +135,7 @@ gf_status gf_run_create(gf_run **run, gf_net *net, const gf_kernels *kernels, in
     made->gradient = gf_alloc((size_t)net->param_count, sizeof(gf_real *));
     GF_TRY_ALLOC(made->want_value && made->want_gradient && made->cache && made->viewed &&
                  made->gradient);
-    GF_TRY(plan_slots(made));
+    GF_TRY(plan_memory(made));
     GF_TRY(alloc_caches(made));
     GF_TRY(alloc_params(made));
     *run = made;
@@ -140,26 +148,30 @@ out:
 gf_status gf_run_want_value(gf_run *run, int node)
 {
     run->want_value[node] = true;
-    return plan_slots(run);
+    return plan_memory(run);
 }
 
 gf_status gf_run_want_gradient(gf_run *run, int node)
 {
     run->want_gradient[node] = true;
-    return plan_slots(run);
+    return plan_memory(run);
 }
 
 /* ---- looking in ---- */
 
+static gf_real *place(const gf_run *run, size_t offset)
+{
+    return offset == GF_NOWHERE ? NULL : run->memory + offset * (size_t)run->batch_most;
+}
+
 static gf_real *value_of(const gf_run *run, int node)
 {
-    return run->slots[run->plan.value_slot[node]];
+    return place(run, run->plan.value[node]);
 }
 
 static gf_real *gradient_of(const gf_run *run, int node)
 {
-    int slot = run->plan.gradient_slot[node];
-    return slot < 0 ? NULL : run->slots[slot];
+    return place(run, run->plan.gradient[node]);
 }
 
 gf_real *gf_run_input(gf_run *run)
@@ -206,6 +218,15 @@ static gf_real *effective(const gf_run *run, int param)
     return run->viewed[param] + (size_t)(p->view_count - 1) * gf_param_count(p);
 }
 
+static void apply_view(const gf_run *run, const gf_view *view, const gf_param *param, gf_real *out,
+                       const gf_real *in)
+{
+    if (run->mode == GF_MODE_TRAIN && param->trainable && view->kind->forward_train && run->random)
+        view->kind->forward_train(view, param, run->kernels, out, in, run->random);
+    else
+        view->kind->forward(view, param, run->kernels, out, in);
+}
+
 static void apply_views(gf_run *run, int index)
 {
     gf_param *param = &run->net->params[index];
@@ -216,7 +237,7 @@ static void apply_views(gf_run *run, int index)
         gf_real *out = run->viewed[index] + (size_t)v * count;
         if (run->mode == GF_MODE_TRAIN && param->trainable && view->kind->refresh)
             view->kind->refresh(view, param, run->kernels, in);
-        view->kind->forward(view, param, run->kernels, out, in);
+        apply_view(run, view, param, out, in);
         in = out;
     }
 }
@@ -235,9 +256,10 @@ static void backward_views(gf_run *run, int index)
 
 /* ---- passes ---- */
 
-static gf_layer_call layer_call(gf_run *run, int n)
+/* values: the plan's places of the pass that is running. */
+static gf_layer_call layer_call(gf_run *run, const gf_step *step, const size_t *values)
 {
-    const gf_node *node = &run->net->nodes[n];
+    const gf_node *node = &run->net->nodes[step->node];
     gf_layer_call call = { .kernels = run->kernels,
                            .scratch = &run->scratch,
                            .attributes = node->attributes,
@@ -246,13 +268,15 @@ static gf_layer_call layer_call(gf_run *run, int n)
                            .batch = run->batch,
                            .input_count = node->input_count,
                            .out_shape = node->shape,
-                           .out = value_of(run, n),
-                           .cache = run->cache[n],
+                           .out = place(run, values[step->out]),
+                           .cache = run->cache[step->node],
+                           .epilogue = step->epilogue,
                            .random = run->random,
                            .node_hash = gf_hash32(node->name) };
     input_shapes(call.in_shape, run->net, node);
-    for (int i = 0; i < node->input_count; i++) call.in[i] = value_of(run, node->inputs[i]);
+    for (int i = 0; i < node->input_count; i++) call.in[i] = place(run, values[node->inputs[i]]);
     for (int i = 0; i < node->param_count; i++) call.weight[i] = effective(run, node->params[i]);
+    if (step->residual >= 0) call.residual = place(run, values[step->residual]);
     return call;
 }
 
@@ -270,28 +294,47 @@ void gf_run_forward(gf_run *run, int batch, gf_mode mode, const gf_random *rando
     run->mode = mode;
     run->random = random;
     for (int i = 0; i < run->param_count; i++) apply_views(run, i);
-    for (int n = 1; n < run->node_count; n++) {
-        gf_layer_call call = layer_call(run, n);
-        run->net->nodes[n].kind->forward(&call);
+    for (int s = 1; s < run->plan.step_count; s++) {
+        const gf_step *step = &run->plan.steps[s];
+        gf_layer_call call = layer_call(run, step, run->plan.value);
+        run->net->nodes[step->node].kind->forward(&call);
     }
     if (run->backward) clear_wanted_gradients(run);
 }
 
+static void repeat_forward(gf_run *run, int s)
+{
+    const gf_step *step = &run->plan.steps[s];
+    gf_layer_call call = layer_call(run, step, run->plan.value_again);
+    call.again = true;
+    run->net->nodes[step->node].kind->forward(&call);
+}
+
+static void step_backward(gf_run *run, const gf_step *step)
+{
+    const gf_memory_plan *plan = &run->plan;
+    const gf_node *node = &run->net->nodes[step->node];
+    gf_layer_call call = layer_call(run, step, plan->value_again);
+    call.d_out = gradient_of(run, step->out);
+    for (int i = 0; i < node->input_count; i++) {
+        if (plan->needs_gradient[node->inputs[i]]) call.d_in[i] = gradient_of(run, node->inputs[i]);
+        call.d_in_add[i] = plan->add[step->node * GF_NODE_INPUTS + i];
+    }
+    if (step->residual >= 0 && plan->needs_gradient[step->residual])
+        call.d_residual = gradient_of(run, step->residual);
+    call.d_residual_add = plan->add_residual[step->node];
+    for (int i = 0; i < node->param_count; i++) call.d_weight[i] = run->gradient[node->params[i]];
+    node->kind->backward(&call);
+}
+
 void gf_run_backward(gf_run *run)
 {
-    for (int n = run->node_count - 1; n > 0; n--) {
-        const gf_node *node = &run->net->nodes[n];
-        gf_layer_call call = layer_call(run, n);
-        call.d_out = gradient_of(run, n);
-        if (!call.d_out || !run->plan.needs_gradient[n]) continue;
-        for (int i = 0; i < node->input_count; i++) {
-            if (run->plan.needs_gradient[node->inputs[i]])
-                call.d_in[i] = gradient_of(run, node->inputs[i]);
-            call.d_in_add[i] = run->plan.add[n * GF_NODE_INPUTS + i];
-        }
-        for (int i = 0; i < node->param_count; i++)
-            call.d_weight[i] = run->gradient[node->params[i]];
-        node->kind->backward(&call);
+    const gf_memory_plan *plan = &run->plan;
+    for (int s = plan->step_count - 1; s > 0; s--) {
+        int out = plan->steps[s].out;
+        if (plan->repeat[s] >= 0) repeat_forward(run, plan->repeat[s]);
+        if (plan->gradient[out] != GF_NOWHERE && plan->needs_gradient[out])
+            step_backward(run, &plan->steps[s]);
     }
     for (int i = 0; i < run->param_count; i++)
         if (run->gradient[i]) backward_views(run, i);

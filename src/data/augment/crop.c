@@ -1,16 +1,37 @@
 /* Random crop: the image is padded on all sides, and a window of its own size is cut out of it
  * (as torchvision's RandomCrop(32, padding = 4)). */
-#include <gridfront/data.h>
+#include "../fill.h"
 
 #include <string.h>
 
 typedef struct crop_options {
-    int padding, fill; /* fill: black | mean */
+    int padding, fill;
 } crop_options;
 
-static gf_real outside(const gf_augment_call *call, const crop_options *options, int channel)
+/* Pixels [from, to) of one row. */
+static void fill(const gf_augment_call *call, const crop_options *options, int y, int from, int to)
 {
-    return options->fill ? call->fill[channel] : 0;
+    gf_real *row = call->image + y * call->width * call->channels;
+    for (int x = from; x < to; x++)
+        for (int c = 0; c < call->channels; c++)
+            row[x * call->channels + c] = gf_fill_value(call, options->fill, c);
+}
+
+/* Row y becomes row y + dy of the image, moved left by dx. */
+static void move_row(const gf_augment_call *call, const crop_options *options, int y, int dy,
+                     int dx)
+{
+    int width = call->width, from_y = y + dy;
+    int left = dx < 0 ? -dx : 0, right = dx > 0 ? width - dx : width;
+    if (left > width) left = width;
+    if (right < left) right = left;
+    if (from_y < 0 || from_y >= call->height) left = right = width;
+    if (right > left)
+        memmove(call->image + (y * width + left) * call->channels,
+                call->image + (from_y * width + dx + left) * call->channels,
+                (size_t)(right - left) * (size_t)call->channels * sizeof *call->image);
+    fill(call, options, y, 0, left);
+    fill(call, options, y, right, width);
 }
 
 static void apply(const gf_augment_call *call, const void *options_)
@@ -21,23 +42,14 @@ static void apply(const gf_augment_call *call, const void *options_)
         (int)gf_random_below(call->random, call->index, call->element, places) - options->padding;
     int dx = (int)gf_random_below(call->random, call->index, call->element + 1, places) -
              options->padding;
-    size_t size = (size_t)call->height * (size_t)call->width * (size_t)call->channels;
-    memcpy(call->work, call->image, size * sizeof *call->work);
-    for (int y = 0; y < call->height; y++)
-        for (int x = 0; x < call->width; x++) {
-            int from_y = y + dy, from_x = x + dx;
-            bool inside =
-                from_y >= 0 && from_y < call->height && from_x >= 0 && from_x < call->width;
-            for (int c = 0; c < call->channels; c++)
-                call->image[(y * call->width + x) * call->channels + c] =
-                    inside ? call->work[(from_y * call->width + from_x) * call->channels + c]
-                           : outside(call, options, c);
-        }
+    /* In the order in which no row is overwritten before it has been read. */
+    for (int i = 0; i < call->height; i++)
+        move_row(call, options, dy < 0 ? call->height - 1 - i : i, dy, dx);
 }
 
 static const gf_field fields[] = {
     GF_FIELD(crop_options, padding, "4", "[1, 16]", "pixels", "on each side"),
-    GF_FIELD_WORD(crop_options, fill, "black", "black|mean", "colour of the padding"),
+    GF_FIELD_WORD(crop_options, fill, "black", GF_FILL_WORDS, "colour of the padding"),
     GF_FIELD_END,
 };
 

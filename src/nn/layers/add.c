@@ -39,6 +39,7 @@ const gf_layer_kind gf_layer_add = {
     .forward = forward,
     .backward = backward,
     .in_place = true,
+    .tail = GF_TAIL_ADD,
     .channels = GF_CHANNELS_AGREE,
     .bits = gf_layer_full_bits,
 };

@@ -16,8 +16,10 @@ int gf_affine_params(gf_param_spec *specs, const gf_conv_shape *s, bool bias)
 
 void gf_affine_forward(const gf_layer_call *call, const gf_conv_shape *s, bool bias)
 {
-    call->kernels->conv_forward(call->out, call->in[0], call->weight[0],
-                                bias ? call->weight[1] : NULL, s, call->scratch);
+    const gf_conv_end end = { .bias = bias ? call->weight[1] : NULL,
+                              .residual = call->residual,
+                              .epilogue = call->epilogue };
+    call->kernels->conv_forward(call->out, call->in[0], call->weight[0], &end, s, call->scratch);
 }
 
 /* Where the weight is frozen and the kernel that sums both is not called. */

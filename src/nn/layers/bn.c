@@ -36,14 +36,27 @@ static void update_running(const gf_layer_call *call, const gf_real *mean, const
 
 /* cache: mean, 1 / sqrt(variance + eps), and a place for the gradients of gamma and beta where
  * nobody wants them, each [channels] */
-static void forward(const gf_layer_call *call)
+static gf_bn normalization(const gf_layer_call *call)
+{
+    int channels = call->out_shape.channels;
+    return (gf_bn){ .batch = call->batch,
+                    .pixels = call->out_shape.height * call->out_shape.width,
+                    .channels = channels,
+                    .mean = call->cache,
+                    .scale = call->cache + channels,
+                    .gamma = call->weight[GAMMA],
+                    .beta = call->weight[BETA],
+                    .frozen = call->mode != GF_MODE_TRAIN };
+}
+
+static void find_statistics(const gf_layer_call *call)
 {
     const gf_bn_attributes *a = call->attributes;
     int channels = call->out_shape.channels;
-    int pixels = call->out_shape.height * call->out_shape.width;
     gf_real *mean = call->cache, *scale = call->cache + channels;
     if (call->mode == GF_MODE_TRAIN) {
-        call->kernels->bn_statistics(mean, scale, call->in[0], call->batch, pixels, channels,
+        call->kernels->bn_statistics(mean, scale, call->in[0], call->batch,
+                                     call->out_shape.height * call->out_shape.width, channels,
                                      call->scratch);
         update_running(call, mean, scale);
     } else {
@@ -53,22 +66,30 @@ static void forward(const gf_layer_call *call)
         }
     }
     for (int c = 0; c < channels; c++) scale[c] = (gf_real)(1 / sqrt((double)scale[c] + a->eps));
-    call->kernels->bn_forward(call->out, call->in[0], mean, scale, call->weight[GAMMA],
-                              call->weight[BETA], (size_t)call->batch * (size_t)pixels, channels,
-                              GF_EPILOGUE_NONE);
+}
+
+static void forward(const gf_layer_call *call)
+{
+    const gf_bn bn = normalization(call);
+    if (!call->again) find_statistics(call);
+    call->kernels->bn_forward(call->out, call->in[0], call->residual, &bn, call->epilogue);
 }
 
 static void backward(const gf_layer_call *call)
 {
-    int channels = call->out_shape.channels;
-    int pixels = call->out_shape.height * call->out_shape.width;
-    const gf_real *mean = call->cache, *scale = call->cache + channels;
-    gf_real *d_gamma = call->d_weight[GAMMA], *d_beta = call->d_weight[BETA];
-    if (!d_gamma) d_gamma = call->cache + 2 * (size_t)channels;
-    if (!d_beta) d_beta = call->cache + 3 * (size_t)channels;
-    (call->mode == GF_MODE_TRAIN ? call->kernels->bn_backward : call->kernels->bn_backward_frozen)(
-        call->d_in[0], d_gamma, d_beta, call->d_out, call->in[0], mean, scale, call->weight[GAMMA],
-        call->batch, pixels, channels, call->d_in_add[0], call->scratch);
+    const gf_bn bn = normalization(call);
+    gf_real *unwanted = call->cache + 2 * (size_t)bn.channels;
+    const gf_bn_gradients out = {
+        .d_x = call->d_in[0],
+        .d_residual = call->d_residual,
+        .add_x = call->d_in_add[0],
+        .add_residual = call->d_residual_add,
+        .d_gamma = call->d_weight[GAMMA] ? call->d_weight[GAMMA] : unwanted,
+        .d_beta = call->d_weight[BETA] ? call->d_weight[BETA] : unwanted + bn.channels,
+    };
+    call->kernels->bn_backward(&out, call->d_out,
+                               call->epilogue == GF_EPILOGUE_RELU ? call->out : NULL, call->in[0],
+                               &bn, call->scratch);
 }
 
 static size_t cache(int batch, const gf_shape *in, gf_shape out, const void *attributes)
@@ -99,6 +120,11 @@ const gf_layer_kind gf_layer_bn = {
     .backward = backward,
     .cache = cache,
     .reads_in = true,
+    .in_place = true,
+    .gradient_in_place = true,
+    .takes_forward = true,
+    .takes_backward = true,
+    .repeats = true,
     .channels = GF_CHANNELS_FOLLOW,
     .bits = gf_layer_full_bits,
 };

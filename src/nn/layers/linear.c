@@ -71,6 +71,7 @@ const gf_layer_kind gf_layer_linear = {
     .backward = backward,
     .macs = macs,
     .reads_in = true,
+    .takes_forward = true,
     .channels = GF_CHANNELS_NEW,
     .bits = gf_layer_full_bits,
 };

@@ -24,5 +24,7 @@ const gf_layer_kind gf_layer_relu = {
     .backward = backward,
     .reads_out = true,
     .in_place = true,
+    .gradient_in_place = true,
+    .tail = GF_TAIL_RELU,
     .channels = GF_CHANNELS_FOLLOW,
 };

@@ -6,13 +6,20 @@
 #include <gridfront/nn.h>
 
 enum { GF_SHORTCUT_CONV, GF_SHORTCUT_PAD };
-enum { GF_SEPARABLE_NONE, GF_SEPARABLE_LATE, GF_SEPARABLE_ALL };
+enum {
+    GF_SEPARABLE_NONE,
+    GF_SEPARABLE_LATE,
+    GF_SEPARABLE_ALL,
+    GF_SEPARABLE_SPATIAL,
+    GF_SEPARABLE_LOW_RANK
+};
 enum { GF_ACTIVATION_RELU, GF_ACTIVATION_SOFTPLUS };
 
 typedef struct gf_resnet_options {
     int width;
     char blocks[32]; /* "2,2,2,2": blocks of each stage */
     int groups, separable, shortcut, activation;
+    double dropout;
 } gf_resnet_options;
 
 gf_status gf_resnet_build(gf_net **net, const void *options, gf_shape input, int classes);
@@ -23,11 +30,15 @@ gf_status gf_resnet_build(gf_net **net, const void *options, gf_shape input, int
         GF_FIELD(gf_resnet_options, blocks, blocks_, NULL, "", "residual blocks of each stage"),   \
         GF_FIELD(gf_resnet_options, groups, "1", "[1, 1024]", "",                                  \
                  "of every 3x3 convolution but the first"),                                        \
-        GF_FIELD_WORD(gf_resnet_options, separable, "none", "none|late|all",                       \
-                      "depthwise-separable 3x3 convolutions: in the last two stages, or in all"),  \
+        GF_FIELD_WORD(gf_resnet_options, separable, "none", "none|late|all|spatial|low-rank",      \
+                      "3x3 convolutions in two: depthwise and 1x1 in the last two stages (late) "  \
+                      "or in all; 3x1 and 1x3 where the stride is 1; or a quarter of the filters " \
+                      "and 1x1"),                                                                  \
         GF_FIELD_WORD(gf_resnet_options, shortcut, "conv", "conv|pad",                             \
                       "where shapes change: 1x1 convolution, or padded identity (option A)"),      \
         GF_FIELD_WORD(gf_resnet_options, activation, "relu", "relu|softplus", "activation"),       \
+        GF_FIELD(gf_resnet_options, dropout, "0", "[0, 1)", "fraction",                            \
+                 "of the features before the fully connected layer, zeroed while training"),       \
         GF_FIELD_END
 
 #endif

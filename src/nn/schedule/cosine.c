@@ -1,5 +1,5 @@
 /* Half a cosine from the given rate down to `final` of it (Loshchilov and Hutter 2017,
- * 1608.03983, equation 5, without restarts). */
+ * 1608.03983, equation 5, without restarts; COS of 1908.06477 with l = T). */
 #include <gridfront/nn.h>
 
 #include <math.h>

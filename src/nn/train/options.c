@@ -19,6 +19,7 @@
                  "of the target spread over all classes"),                                         \
         GF_FIELD(gf_train_options, ema, "0", "[0, 1)", "",                                         \
                  "decay of the weights' moving average, used at the end; 0: off"),                 \
+        GF_FIELD_WORD(gf_train_options, numerics, "f32", GF_NUMERICS_WORDS, GF_NUMERICS_HELP),     \
         GF_FIELD_END
 
 static const gf_field train_fields[] = { TRAIN_FIELDS("30", "0.1") };
@@ -29,19 +30,38 @@ static const gf_field warmup_fields[] = {
     GF_FIELD_END,
 };
 
+static const gf_field after_fields[] = {
+    GF_FIELD(gf_train_options, after, "0", "[0, 100000]", "epochs", "of the schedule are over"),
+    GF_FIELD_END,
+};
+
+static const gf_field lookahead_fields[] = {
+    GF_FIELD(gf_train_options, lookahead, "0", "[0, 100000]", "steps",
+             "between two syntheses of Lookahead (1907.08610: 5 or 10); 0: off"),
+    GF_FIELD(gf_train_options, alpha, "0.5", "(0, 1]", "",
+             "Lookahead's: how far slow weights follow"),
+    GF_FIELD_END,
+};
+
 const gf_slot gf_train_slots[] = {
     { .name = "schedule",
       .selector = "policy",
       .fallback = "cosine",
       .common = warmup_fields,
       .variants = gf_schedule_schemas },
+    { .name = "optimizer",
+      .selector = "method",
+      .fallback = "sgd",
+      .common = lookahead_fields,
+      .variants = gf_optimizer_schemas,
+      .late = true },
     { .name = "augment", .list = true, .fallback = "", .variants = gf_augment_schemas },
     { 0 },
 };
 
 const gf_schema gf_train_schema = {
     .name = "train",
-    .summary = "train the network as it is, SGD with momentum",
+    .summary = "train the network as it is",
     .fields = train_fields,
     .slots = gf_train_slots,
 };
@@ -76,8 +96,11 @@ gf_status gf_train_options_read(gf_train_options *options, const gf_train_job *j
     GF_TRY_ALLOC(resolved);
     GF_TRY(resolve(resolved, job));
     GF_TRY(gf_fields_read(options, train_fields, resolved, ""));
+    GF_TRY(gf_fields_read(options, after_fields, job->options, job->prefix));
     snprintf(prefix, sizeof prefix, "%sschedule.", job->prefix);
     GF_TRY(gf_fields_read(options, warmup_fields, job->options, prefix));
+    snprintf(prefix, sizeof prefix, "%soptimizer.", job->prefix);
+    GF_TRY(gf_fields_read(options, lookahead_fields, job->options, prefix));
 out:
     gf_options_destroy(resolved);
     return status;
@@ -89,12 +112,15 @@ gf_status gf_train_check(const gf_options *options, const char *prefix, const gf
     const gf_train_job job = { .options = options, .prefix = prefix, .schema = schema };
     gf_train_options read;
     gf_schedule schedule = { 0 };
+    gf_optimizer optimizer = { 0 };
     gf_augment_chain *chain = NULL;
     GF_TRY(gf_train_options_read(&read, &job));
     GF_TRY(gf_schedule_init(&schedule, &job, &read));
+    GF_TRY(gf_optimizer_init(&optimizer, &job));
     GF_TRY(gf_augment_chain_create(&chain, options, prefix));
 out:
     gf_augment_chain_destroy(chain);
+    gf_optimizer_release(&optimizer);
     gf_schedule_release(&schedule);
     return status;
 }

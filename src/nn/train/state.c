@@ -1,5 +1,6 @@
-/* The state of a training as an artifact: the network with its views, velocities, averages, and
- * the place in the epoch with its sums. Randomness needs no state: it is addressed. */
+/* The state of a training as an artifact: the network with its views, the buffers of the optimizer,
+ * averages, what the schedule has learned, and the place in the epoch with its sums. Randomness
+ * needs no state: it is addressed. */
 #include "trainer.h"
 
 #include <inttypes.h>
@@ -59,18 +60,69 @@ static gf_status get_number(const gf_options *facts, const char *key, double *va
     return GF_OK;
 }
 
+static gf_status add_buffers(gf_tensors *tensors, const gf_trainer *t)
+{
+    gf_status status = GF_OK;
+    const char *const *names = t->optimizer.kind->states;
+    for (int s = 0; names[s]; s++) GF_TRY(add_list(tensors, t, names[s], t->state[s]));
+    GF_TRY(add_list(tensors, t, "slow", t->slow));
+    GF_TRY(add_list(tensors, t, "average", t->average));
+out:
+    return status;
+}
+
+static gf_status take_buffers(gf_trainer *t, const gf_tensors *tensors)
+{
+    gf_status status = GF_OK;
+    const char *const *names = t->optimizer.kind->states;
+    for (int s = 0; names[s]; s++) GF_TRY(take_list(t, names[s], t->state[s], tensors));
+    GF_TRY(take_list(t, "slow", t->slow, tensors));
+    GF_TRY(take_list(t, "average", t->average, tensors));
+out:
+    return status;
+}
+
+/* Schedules that are known beforehand leave no trace. */
+static gf_status add_memory(gf_options *facts, const gf_schedule *schedule)
+{
+    gf_status status = GF_OK;
+    if (!schedule->kind->observe) return GF_OK;
+    GF_TRY(set_number(facts, "schedule.factor", schedule->memory.factor));
+    for (int i = 0; i < GF_SCHEDULE_STATES; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "schedule.state.%d", i);
+        GF_TRY(set_number(facts, key, schedule->memory.state[i]));
+    }
+out:
+    return status;
+}
+
+static gf_status take_memory(gf_schedule *schedule, const gf_options *facts)
+{
+    gf_status status = GF_OK;
+    if (!schedule->kind->observe) return GF_OK;
+    GF_TRY(get_number(facts, "schedule.factor", &schedule->memory.factor));
+    for (int i = 0; i < GF_SCHEDULE_STATES; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "schedule.state.%d", i);
+        GF_TRY(get_number(facts, key, &schedule->memory.state[i]));
+    }
+out:
+    return status;
+}
+
 gf_status gf_trainer_save(const gf_trainer *t, gf_artifact *state)
 {
     gf_status status;
     GF_TRY(gf_net_save(t->job->net, state));
-    GF_TRY(add_list(&state->tensors, t, "velocity", t->velocity));
-    GF_TRY(add_list(&state->tensors, t, "average", t->average));
+    GF_TRY(add_buffers(&state->tensors, t));
     if (!state->facts) GF_TRY_ALLOC(state->facts = gf_options_create());
+    GF_TRY(add_memory(state->facts, &t->schedule));
     GF_TRY(set_number(state->facts, "epoch", t->epoch));
     GF_TRY(set_number(state->facts, "step", t->step));
     GF_TRY(set_number(state->facts, "updates", (double)t->updates));
     GF_TRY(set_number(state->facts, "sum.loss", t->sums.loss));
-    GF_TRY(set_number(state->facts, "sum.correct", (double)t->sums.correct));
+    GF_TRY(set_number(state->facts, "sum.correct", t->sums.correct));
     GF_TRY(set_number(state->facts, "sum.images", (double)t->sums.images));
     GF_TRY(set_number(state->facts, "sum.seconds", t->sums.seconds));
 out:
@@ -80,14 +132,14 @@ out:
 gf_status gf_trainer_restore(gf_trainer *t, const gf_artifact *state)
 {
     gf_status status;
-    double epoch, step, updates, correct, images;
-    GF_TRY(take_list(t, "velocity", t->velocity, &state->tensors));
-    GF_TRY(take_list(t, "average", t->average, &state->tensors));
+    double epoch, step, updates, images;
+    GF_TRY(take_buffers(t, &state->tensors));
+    GF_TRY(take_memory(&t->schedule, state->facts));
     GF_TRY(get_number(state->facts, "epoch", &epoch));
     GF_TRY(get_number(state->facts, "step", &step));
     GF_TRY(get_number(state->facts, "updates", &updates));
     GF_TRY(get_number(state->facts, "sum.loss", &t->sums.loss));
-    GF_TRY(get_number(state->facts, "sum.correct", &correct));
+    GF_TRY(get_number(state->facts, "sum.correct", &t->sums.correct));
     GF_TRY(get_number(state->facts, "sum.images", &images));
     GF_TRY(get_number(state->facts, "sum.seconds", &t->sums.seconds));
     if (!(epoch >= 0 && epoch <= t->options.epochs && step >= 0 && step <= t->steps))
@@ -96,7 +148,6 @@ gf_status gf_trainer_restore(gf_trainer *t, const gf_artifact *state)
     t->epoch = (int)epoch;
     t->step = (int)step;
     t->updates = (int64_t)updates;
-    t->sums.correct = (int64_t)correct;
     t->sums.images = (int64_t)images;
 out:
     return status;

@@ -1,4 +1,4 @@
-/* One step: batch, teachers, forward, loss and its terms, backward, SGD, moving average. */
+/* One step: batch, mixing, teachers, forward, loss and its terms, backward, update. */
 #include "trainer.h"
 
 #include <math.h>
@@ -28,15 +28,36 @@ static void run_teachers(gf_trainer *t, int count)
     }
 }
 
-/* Rows that sum to 1: 1 - s on the label and s spread evenly (Szegedy et al. 2016, 1512.00567,
- * section 7). */
-static void fill_target(gf_trainer *t, int count)
+/* Images and targets: 1 on the label, or its share where the augmentations mix images. */
+static void load_batch(gf_trainer *t, int count)
+{
+    const gf_random augment = random_of(t, GF_PURPOSE_AUGMENT);
+    const gf_random mix = random_of(t, GF_PURPOSE_MIX);
+    gf_shape image = t->job->net->nodes[0].shape;
+    const gf_mix_call call = { .images = gf_run_input(t->run),
+                               .target = t->target,
+                               .count = count,
+                               .height = image.height,
+                               .width = image.width,
+                               .channels = image.channels,
+                               .classes = t->classes,
+                               .random = &mix,
+                               .index = (uint32_t)t->step,
+                               .share = (double)t->epoch / t->options.epochs };
+    gf_data_batch(call.images, t->labels, t->job->data, GF_TRAIN,
+                  t->positions + t->step * t->options.batch, count, t->chain, &augment);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < t->classes; k++) t->target[i * t->classes + k] = k == t->labels[i];
+    gf_data_mix(&call, t->chain);
+}
+
+/* Of the target, s is spread evenly over all classes (Szegedy et al. 2016, 1512.00567, section
+ * 7). */
+static void smooth_target(gf_trainer *t, int count)
 {
     gf_real spread = (gf_real)(t->options.label_smoothing / t->classes);
     gf_real peak = (gf_real)(1 - t->options.label_smoothing);
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < t->classes; k++)
-            t->target[i * t->classes + k] = spread + (k == t->labels[i] ? peak : 0);
+    for (int i = 0; i < count * t->classes; i++) t->target[i] = spread + peak * t->target[i];
 }
 
 int gf_argmax(const gf_real *values, int count)
@@ -47,18 +68,25 @@ int gf_argmax(const gf_real *values, int count)
     return best;
 }
 
+/* An image counts with the share that its label of the largest logit has in the target before
+ * smoothing: 1 or 0, unless images are mixed. */
+static void count_correct(gf_trainer *t, int count)
+{
+    const gf_real *logits = gf_run_logits(t->run);
+    for (int i = 0; i < count; i++) {
+        int row = i * t->classes;
+        t->sums.correct += (double)t->target[row + gf_argmax(logits + row, t->classes)];
+    }
+}
+
 /* Mean loss over the batch; d_logits is left in the run. */
 static gf_status hard_loss(gf_trainer *t, int count, double *loss)
 {
-    gf_real *logits = gf_run_logits(t->run);
     gf_real *d_logits = gf_run_gradient(t->run, t->job->net->node_count - 1);
-    t->job->kernels->softmax_cross_entropy(d_logits, t->losses, logits, t->target, count,
-                                           t->classes);
+    t->job->kernels->softmax_cross_entropy(d_logits, t->losses, gf_run_logits(t->run), t->target,
+                                           count, t->classes);
     *loss = 0;
-    for (int i = 0; i < count; i++) {
-        *loss += (double)t->losses[i];
-        t->sums.correct += gf_argmax(logits + i * t->classes, t->classes) == t->labels[i];
-    }
+    for (int i = 0; i < count; i++) *loss += (double)t->losses[i];
     *loss *= t->label_weight / count;
     if (t->label_weight != 1)
         for (int i = 0; i < count * t->classes; i++) d_logits[i] *= (gf_real)t->label_weight;
@@ -87,54 +115,50 @@ out:
     return status;
 }
 
-static void update(gf_trainer *t, double rate)
+static void add_gradients_of_terms(gf_trainer *t)
 {
-    const gf_train_options *o = &t->options;
-    double decay[2] = { 0, 0 };
-    decay[o->decay] = o->weight_decay;
-    for (int i = 0; i < t->param_count; i++) {
-        gf_param *param = &t->job->net->params[i];
-        bool decays = param->role == GF_ROLE_WEIGHT;
-        if (t->velocity[i])
-            t->job->kernels->sgd_step(
-                param->value, t->velocity[i], gf_run_param_gradient(t->run, i),
-                gf_param_count(param), (gf_real)rate, (gf_real)o->momentum,
-                decays ? (gf_real)decay[0] : 0, decays ? (gf_real)decay[1] : 0, o->nesterov);
-    }
+    const gf_train_job *job = t->job;
+    for (int i = 0; i < job->term_count; i++)
+        if (job->terms[i].kind->add_gradients)
+            job->terms[i].kind->add_gradients(t->terms[i], job->terms[i].options, t->run);
 }
 
-/* The average follows fast at first: min(decay, (1 + n) / (10 + n)) after n updates. */
-static void update_average(gf_trainer *t)
+/* s since *last, which moves on to now. */
+static double lap(double *last)
 {
-    double n = (double)t->updates;
-    double decay = fmin(t->options.ema, (1 + n) / (10 + n));
-    for (int i = 0; i < t->param_count; i++)
-        if (t->average[i])
-            t->job->kernels->ema_step(t->average[i], t->job->net->params[i].value,
-                                      gf_param_count(&t->job->net->params[i]), (gf_real)decay);
+    double begin = *last;
+    *last = gf_clock();
+    return *last - begin;
 }
 
 gf_status gf_trainer_step(gf_trainer *t, double rate)
 {
     gf_status status;
     int count = batch_size(t);
-    double loss = 0;
-    const gf_random augment = random_of(t, GF_PURPOSE_AUGMENT);
-    const gf_random dropout = random_of(t, GF_PURPOSE_DROPOUT);
-    gf_data_batch(gf_run_input(t->run), t->labels, t->job->data, GF_TRAIN,
-                  t->positions + t->step * t->options.batch, count, t->chain, &augment);
+    double loss = 0, clock = gf_clock();
+    gf_step_times times = { .images = count, .rate = rate };
+    gf_random draws = random_of(t, GF_PURPOSE_DROPOUT);
+    draws.epoch = (uint32_t)t->updates; /* other draws in each step */
+    load_batch(t, count);
+    times.data = lap(&clock);
     run_teachers(t, count);
-    gf_run_forward(t->run, count, GF_MODE_TRAIN, &dropout);
-    fill_target(t, count);
+    gf_run_forward(t->run, count, GF_MODE_TRAIN, &draws);
+    times.forward = lap(&clock);
+    count_correct(t, count);
+    smooth_target(t, count);
     GF_TRY(hard_loss(t, count, &loss));
     GF_TRY(add_terms(t, count, &loss));
     if (!isfinite(loss))
         return gf_fail(GF_DIVERGED, "epoch %d, step %d: the loss is %g at a rate of %g",
                        t->epoch + 1, t->step + 1, loss, rate);
+    times.loss = lap(&clock);
+    times.batch_loss = loss;
     gf_run_backward(t->run);
-    update(t, rate);
-    t->updates++;
-    if (t->options.ema > 0) update_average(t);
+    add_gradients_of_terms(t);
+    times.backward = lap(&clock);
+    gf_trainer_update(t, rate);
+    times.update = lap(&clock);
+    if (t->job->hooks.step) t->job->hooks.step(t->job->hooks.context, &times);
     t->sums.loss += loss * count;
     t->sums.images += count;
     t->step++;

@@ -16,6 +16,13 @@ out:
     return status;
 }
 
+/* What epoch_start and step_start are given. */
+static void *method_context(const gf_trainer *t)
+{
+    const gf_train_hooks *hooks = &t->job->hooks;
+    return hooks->method_context ? hooks->method_context : hooks->context;
+}
+
 static gf_status begin_epoch(gf_trainer *t)
 {
     const gf_train_hooks *hooks = &t->job->hooks;
@@ -26,8 +33,16 @@ static gf_status begin_epoch(gf_trainer *t)
     gf_random_permutation(&shuffle, 0, t->positions, t->images);
     if (t->step > 0 || !hooks->epoch_start)
         return GF_OK; /* resumed inside the epoch: what happens at its start is in the network */
-    return hooks->epoch_start(hooks->method_context ? hooks->method_context : hooks->context,
-                              t->job->net, t->epoch, t->options.epochs);
+    return hooks->epoch_start(method_context(t), t->job->net, t->epoch, t->options.epochs);
+}
+
+static gf_status begin_step(gf_trainer *t)
+{
+    const gf_train_place place = {
+        .epoch = t->epoch, .epochs = t->options.epochs, .step = t->step, .steps = t->steps
+    };
+    if (!t->job->hooks.step_start) return GF_OK;
+    return t->job->hooks.step_start(method_context(t), t->job->net, &place);
 }
 
 /* Scores of what the training would leave now; NAN without validation images. */
@@ -57,12 +72,13 @@ static gf_status end_epoch(gf_trainer *t, double rate)
                                .steps = t->steps,
                                .lr = rate,
                                .train_loss = t->sums.loss / images,
-                               .train_accuracy = (double)t->sums.correct / images,
+                               .train_accuracy = t->sums.correct / images,
                                .validation_loss = scores.loss,
                                .validation_accuracy = scores.accuracy,
                                .seconds = t->sums.seconds };
     t->epoch++;
     t->step = 0;
+    gf_schedule_observe(&t->schedule, t->epoch, &scores);
     t->sums = (gf_train_sums){ 0 };
     if (t->job->hooks.epoch) GF_TRY(t->job->hooks.epoch(t->job->hooks.context, &row));
     GF_TRY(save_state(t));
@@ -70,9 +86,17 @@ out:
     return status;
 }
 
+/* Epoch at which this job ends. */
+static int last_epoch(const gf_trainer *t)
+{
+    int until = t->job->until;
+    return until > 0 && until < t->options.epochs ? until : t->options.epochs;
+}
+
 static double share_done(const gf_trainer *t)
 {
-    return (t->epoch + (double)t->step / t->steps) / t->options.epochs;
+    double epoch = t->epoch + (double)t->step / t->steps;
+    return (epoch - t->job->from) / (last_epoch(t) - t->job->from);
 }
 
 static bool must_stop(const gf_trainer *t)
@@ -92,6 +116,7 @@ static gf_status run_epoch(gf_trainer *t, double *saved)
     while (t->step < t->steps) {
         double begin = gf_clock();
         rate = gf_schedule_rate(&t->schedule, t->epoch, t->step, t->steps);
+        GF_TRY(begin_step(t));
         GF_TRY(gf_trainer_step(t, rate));
         t->sums.seconds += gf_clock() - begin;
         if (must_stop(t)) {
@@ -117,7 +142,8 @@ gf_status gf_train(const gf_train_job *job)
     if (job->resume) GF_TRY(gf_train_restore_net(job->net, job->resume));
     GF_TRY(gf_trainer_init(&t, job));
     if (job->resume) GF_TRY(gf_trainer_restore(&t, job->resume));
-    while (t.epoch < t.options.epochs) GF_TRY(run_epoch(&t, &saved));
+    while (t.epoch < last_epoch(&t)) GF_TRY(run_epoch(&t, &saved));
+    if (t.epoch < t.options.epochs && job->left) GF_TRY(gf_trainer_save(&t, job->left));
     gf_trainer_swap_average(&t);
 out:
     gf_trainer_release(&t);

@@ -2,28 +2,6 @@
 #include "trainer.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static gf_status make_optimizer(gf_trainer *t)
-{
-    gf_status status = GF_OK;
-    const gf_net *net = t->job->net;
-    t->param_count = net->param_count;
-    t->velocity = gf_alloc((size_t)net->param_count, sizeof *t->velocity);
-    t->average = gf_alloc((size_t)net->param_count, sizeof *t->average);
-    GF_TRY_ALLOC(t->velocity && t->average);
-    for (int i = 0; i < net->param_count; i++) {
-        const gf_param *param = &net->params[i];
-        size_t size = gf_param_count(param) * sizeof(gf_real);
-        if (param->trainable) GF_TRY_ALLOC(t->velocity[i] = t->job->kernels->memory_alloc(size));
-        if (t->options.ema > 0 && param->role != GF_ROLE_STATE) {
-            GF_TRY_ALLOC(t->average[i] = t->job->kernels->memory_alloc(size));
-            memcpy(t->average[i], param->value, size);
-        }
-    }
-out:
-    return status;
-}
 
 static gf_status make_teachers(gf_trainer *t)
 {
@@ -79,28 +57,27 @@ static int count_steps(int images, int batch)
 gf_status gf_trainer_init(gf_trainer *t, const gf_train_job *job)
 {
     gf_status status;
+    const gf_kernels *kernels;
     *t = (gf_trainer){ .job = job };
     GF_TRY(gf_train_options_read(&t->options, job));
     GF_TRY(gf_schedule_init(&t->schedule, job, &t->options));
+    GF_TRY(gf_optimizer_init(&t->optimizer, job));
     GF_TRY(gf_augment_chain_create(&t->chain, job->options, job->prefix));
+    if (t->schedule.kind->observe && gf_data_count(job->data, GF_VALIDATION) == 0)
+        return gf_fail(GF_INVALID, "%sschedule.policy = \"%s\" needs validation images",
+                       job->prefix, t->schedule.kind->schema.name);
     t->images = gf_data_count(job->data, GF_TRAIN);
     t->classes = gf_data_classes(job->data);
     t->steps = count_steps(t->images, t->options.batch);
     if (t->steps == 0) return gf_fail(GF_INVALID, "%d training images are too few", t->images);
-    GF_TRY(gf_run_create(&t->run, job->net, job->kernels, t->options.batch, true));
+    GF_TRY(gf_kernels_with(&kernels, job->kernels, (gf_numerics)t->options.numerics));
+    GF_TRY(gf_run_create(&t->run, job->net, kernels, t->options.batch, true));
     GF_TRY(make_teachers(t));
     GF_TRY(make_terms(t));
-    GF_TRY(make_optimizer(t));
+    GF_TRY(gf_trainer_make_buffers(t));
     GF_TRY(make_buffers(t));
 out:
     return status;
-}
-
-static void release_list(const gf_kernels *kernels, gf_real **list, int count)
-{
-    for (int i = 0; list && i < count; i++)
-        if (list[i]) kernels->memory_free(list[i]);
-    free(list);
 }
 
 void gf_trainer_release(gf_trainer *t)
@@ -112,25 +89,12 @@ void gf_trainer_release(gf_trainer *t)
     free(t->terms);
     free(t->teachers);
     gf_run_destroy(t->run);
-    release_list(job->kernels, t->velocity, t->param_count);
-    release_list(job->kernels, t->average, t->param_count);
+    gf_trainer_release_buffers(t);
     free(t->positions);
     free(t->labels);
     free(t->target);
     free(t->losses);
     gf_augment_chain_destroy(t->chain);
     gf_schedule_release(&t->schedule);
-}
-
-void gf_trainer_swap_average(gf_trainer *t)
-{
-    for (int i = 0; i < t->param_count; i++) {
-        if (!t->average[i]) continue;
-        gf_real *value = t->job->net->params[i].value;
-        for (size_t k = 0; k < gf_param_count(&t->job->net->params[i]); k++) {
-            gf_real kept = value[k];
-            value[k] = t->average[i][k];
-            t->average[i][k] = kept;
-        }
-    }
+    gf_optimizer_release(&t->optimizer);
 }

@@ -6,32 +6,47 @@
 
 typedef struct gf_schedule {
     const gf_schedule_kind *kind;
-    void *options; /* owned */
-    double base, warmup, horizon;
+    void *options;                /* owned */
+    double base, warmup, horizon; /* epochs, all of them */
+    int after;                    /* those that are over when the training begins */
+    gf_schedule_memory memory;
 } gf_schedule;
 gf_status gf_schedule_init(gf_schedule *schedule, const gf_train_job *job,
                            const gf_train_options *options);
 void gf_schedule_release(gf_schedule *schedule);
-/* Learning rate of step `step` of `steps` in `epoch` (all from 0). */
+/* Learning rate of step `step` of `steps` in the training's `epoch` (all from 0). */
 double gf_schedule_rate(const gf_schedule *schedule, int epoch, int step, int steps);
+/* After `epoch` epochs: what the schedule learns from the validation scores, if anything. */
+void gf_schedule_observe(gf_schedule *schedule, int epoch, const gf_scores *scores);
+
+typedef struct gf_optimizer {
+    const gf_optimizer_kind *kind;
+    void *options; /* owned */
+} gf_optimizer;
+gf_status gf_optimizer_init(gf_optimizer *optimizer, const gf_train_job *job);
+void gf_optimizer_release(gf_optimizer *optimizer);
 
 /* Sums over the steps of the running epoch. */
 typedef struct gf_train_sums {
-    double loss, seconds;
-    int64_t correct, images;
+    double loss, correct, seconds;
+    int64_t images;
 } gf_train_sums;
 
 typedef struct gf_trainer {
     const gf_train_job *job;
     gf_train_options options;
     gf_schedule schedule;
+    gf_optimizer optimizer;
     gf_augment_chain *chain;
     gf_run *run;
     gf_run **teachers; /* [job->teacher_count] */
     void **terms;      /* [job->term_count]: states of loss terms */
     double label_weight;
 
-    gf_real **velocity, **average; /* [params], NULL where not trained or not averaged */
+    /* [params], NULL where not trained or not averaged */
+    gf_real **state[GF_OPTIMIZER_STATES]; /* the optimizer's */
+    gf_real **slow;                       /* Lookahead's */
+    gf_real **average;
     int param_count;
     int *positions; /* [train images]: this epoch's order */
     int *labels;
@@ -48,7 +63,12 @@ gf_status gf_trainer_init(gf_trainer *trainer, const gf_train_job *job);
 void gf_trainer_release(gf_trainer *trainer);
 /* step.c: one batch forward, backward, update. DIVERGED. */
 gf_status gf_trainer_step(gf_trainer *trainer, double rate);
-/* Averages in place of the weights; called twice it restores them. Nothing without ema. */
+/* update.c: the buffers of optimizer, Lookahead and average; all parameters' update. */
+gf_status gf_trainer_make_buffers(gf_trainer *trainer);
+void gf_trainer_release_buffers(gf_trainer *trainer);
+void gf_trainer_update(gf_trainer *trainer, double rate);
+/* What the training would leave (averages, else Lookahead's slow weights, else nothing new) in
+ * place of the weights; called twice it restores them. */
 void gf_trainer_swap_average(gf_trainer *trainer);
 /* state.c: everything that a resumed training needs, to the last bit. */
 gf_status gf_trainer_save(const gf_trainer *trainer, gf_artifact *state);

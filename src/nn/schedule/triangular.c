@@ -1,0 +1,19 @@
+/* Cycles between two bounds in straight lines (TRI of 1908.06477). */
+#include "cycle.h"
+
+static double factor(const void *options, double t, double horizon)
+{
+    const gf_cycle *cycle = options;
+    double x = t / cycle->half;
+    (void)horizon;
+    return gf_cycle_between(cycle, gf_cycle_triangle(x));
+}
+
+const gf_schedule_kind gf_schedule_triangular = {
+    .schema = { .name = "triangular",
+                .summary = "up and down in straight lines",
+                .paper = "Smith 2017, arXiv 1506.01186, section 3.2",
+                .fields = gf_cycle_fields },
+    .options_size = sizeof(gf_cycle),
+    .factor = factor,
+};

@@ -17,7 +17,10 @@ typedef enum gf_fact {
     GF_FACT_SHRUNK = 1 << 2, /* filters removed */
     GF_FACT_QUANTIZED_WEIGHTS = 1 << 3,
     GF_FACT_QUANTIZED_ACTIVATIONS = 1 << 4,
-    GF_FACT_BN_FOLDED = 1 << 5
+    GF_FACT_BN_FOLDED = 1 << 5,
+    GF_FACT_BINARY_WEIGHTS = 1 << 6,
+    GF_FACT_FACTORIZED = 1 << 7,   /* layers split in several */
+    GF_FACT_SHARED_BLOCKS = 1 << 8 /* codes stand for several weights each */
 } gf_fact;
 const char *gf_fact_text(gf_fact fact); /* "quantized weights" */
 
@@ -56,11 +59,15 @@ const gf_method *gf_method_find(const char *stage, const char *name);
 /* INVALID with the reason when `method` cannot follow `facts`; else updates *facts. */
 gf_status gf_method_follow(const gf_method *method, unsigned *facts);
 
-/* Fields of a method that trains: all of gf_train_options but the warm-up, which stands in the slot
- * `schedule` (gf_train_slots). S: the method's options, which begin with `gf_train_options train`;
- * given to gf_train by its schema. */
+/* Fields of a method that trains: all of gf_train_options but the warm-up and Lookahead, which
+ * stand in the slots `schedule` and `optimizer` (gf_train_slots). S: the method's options, which
+ * begin with `gf_train_options train`; given to gf_train by its schema. */
 #define GF_TRAIN_FIELD(S, key, fallback, range, unit, help)                                        \
     GF_FIELD_AS(#key, S, train.key, fallback, range, unit, help)
+#define GF_TRAIN_WORD(S, key, fallback, words, help)                                               \
+    {                                                                                              \
+#key, GF_FIELD_CHOICE, offsetof(S, train.key), sizeof(int), fallback, words, "", help      \
+    }
 #define GF_TRAIN_FIELDS(S, epochs_, lr_)                                                           \
     GF_TRAIN_FIELD(S, epochs, epochs_, "[1, 100000]", "epochs", "how long"),                       \
         GF_TRAIN_FIELD(S, batch, "128", "[2, 8192]", "images", "per step"),                        \
@@ -69,18 +76,13 @@ gf_status gf_method_follow(const gf_method *method, unsigned *facts);
         GF_TRAIN_FIELD(S, nesterov, "true", NULL, "", "Nesterov's momentum"),                      \
         GF_TRAIN_FIELD(S, weight_decay, "0.0005", "[0, 1]", "",                                    \
                        "of convolution and fully connected weights"),                              \
-        { "decay",                                                                                 \
-          GF_FIELD_CHOICE,                                                                         \
-          offsetof(S, train.decay),                                                                \
-          sizeof(int),                                                                             \
-          "coupled",                                                                               \
-          "coupled|decoupled",                                                                     \
-          "",                                                                                      \
-          "decay inside the gradient, or beside it (AdamW's way)" },                               \
+        GF_TRAIN_WORD(S, decay, "coupled", "coupled|decoupled",                                    \
+                      "decay inside the gradient, or beside it (AdamW's way)"),                    \
         GF_TRAIN_FIELD(S, label_smoothing, "0", "[0, 1)", "fraction",                              \
                        "of the target spread over all classes"),                                   \
         GF_TRAIN_FIELD(S, ema, "0", "[0, 1)", "",                                                  \
-                       "decay of the weights' moving average, used at the end; 0: off")
+                       "decay of the weights' moving average, used at the end; 0: off"),           \
+        GF_TRAIN_WORD(S, numerics, "f32", GF_NUMERICS_WORDS, GF_NUMERICS_HELP)
 
 /* ---- shared analyses and rewrites ------------------------------------------------------------ */
 

@@ -9,10 +9,17 @@
 gf_status gf_param_add_first_view(gf_param *param, gf_view **view, const char *kind,
                                   const void *options);
 gf_view *gf_param_find_view(gf_param *param, const char *kind); /* NULL: absent */
+const uint8_t *gf_param_mask(const gf_param *param);            /* NULL: nothing is masked */
+/* Keeps entries keep[] of one axis of a state of bytes. */
+gf_status gf_state_select(gf_tensor *state, int axis, const int *keep, int count);
 
 /* A convolution or a fully connected layer: something with weights and MACs. */
 bool gf_node_has_weight(const gf_node *node);
 /* Its weight, params[0]. */
 gf_param *gf_node_weight(const gf_net *net, const gf_node *node);
+
+/* A training with all that the stage gave to the method; the method adds its terms and hooks.
+ * `schema`: the method's. */
+gf_train_job gf_method_job(const gf_method_call *call, const gf_schema *schema);
 
 #endif

@@ -17,8 +17,14 @@ const char *gf_fact_text(gf_fact fact)
         return "quantized weights";
     case GF_FACT_QUANTIZED_ACTIVATIONS:
         return "quantized activations";
+    case GF_FACT_FACTORIZED:
+        return "factorized layers";
     case GF_FACT_BN_FOLDED:
         return "folded batch normalization";
+    case GF_FACT_BINARY_WEIGHTS:
+        return "binary weights";
+    case GF_FACT_SHARED_BLOCKS:
+        return "shared blocks of weights";
     }
     return "an unknown fact";
 }
@@ -46,6 +52,9 @@ gf_status gf_method_follow(const gf_method *method, unsigned *facts)
     if (refused)
         return gf_fail(GF_INVALID, "%s: cannot follow %s: %s", name, gf_fact_text(lowest(refused)),
                        method->refusal);
+    if ((*facts & GF_FACT_SHARED_BLOCKS) && (method->adds & GF_FACT_SPARSE))
+        return gf_fail(GF_INVALID, "%s: cannot follow %s: they cannot lose single weights", name,
+                       gf_fact_text(GF_FACT_SHARED_BLOCKS));
     *facts |= method->adds | (method->trains ? (unsigned)GF_FACT_TRAINED : 0u);
     return GF_OK;
 }

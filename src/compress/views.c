@@ -1,6 +1,7 @@
 /* Helpers on nodes with weights and on chains of views. */
 #include "compress.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 gf_status gf_param_add_first_view(gf_param *param, gf_view **view, const char *kind,
@@ -22,6 +23,32 @@ gf_view *gf_param_find_view(gf_param *param, const char *kind)
     for (int v = 0; v < param->view_count; v++)
         if (strcmp(param->views[v].kind->schema.name, kind) == 0) return &param->views[v];
     return NULL;
+}
+
+const uint8_t *gf_param_mask(const gf_param *param)
+{
+    for (int v = 0; v < param->view_count; v++)
+        if (strcmp(param->views[v].kind->schema.name, "mask") == 0)
+            return param->views[v].states[0].data;
+    return NULL;
+}
+
+/* The state is [outer, axis, inner]. */
+gf_status gf_state_select(gf_tensor *state, int axis, const int *keep, int count)
+{
+    size_t outer = 1, inner = 1, entries = (size_t)state->dims[axis];
+    for (int d = 0; d < axis; d++) outer *= (size_t)state->dims[d];
+    for (int d = axis + 1; d < state->rank; d++) inner *= (size_t)state->dims[d];
+    uint8_t *kept = gf_alloc(outer * (size_t)count * inner, 1);
+    if (!kept) return gf_fail(GF_NOMEM, "out of memory");
+    for (size_t o = 0; o < outer; o++)
+        for (int k = 0; k < count; k++)
+            memcpy(kept + (o * (size_t)count + (size_t)k) * inner,
+                   (uint8_t *)state->data + (o * entries + (size_t)keep[k]) * inner, inner);
+    free(state->data);
+    state->data = kept;
+    state->dims[axis] = count;
+    return GF_OK;
 }
 
 bool gf_node_has_weight(const gf_node *node)

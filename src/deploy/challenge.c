@@ -4,9 +4,10 @@
  *
  * p_s, p_u: fraction of the original weights that structured and unstructured pruning removed;
  * w, f: parameters and MACs before any pruning; q_w, q_a: bits. Mixed precision: q_w is the mean
- * over parameters, max(q_w, q_a) the mean over MACs. `nominal` is the formula as written;
- * `measured` counts what is there: stored non-zero values at their bits, MACs of the physical
- * graph layer by layer. Nothing is counted twice: 1 - p_s - p_u is what is left of the weights. */
+ * over parameters, max(q_w, q_a) the mean over MACs; codebooks count with q_w. `nominal` is the
+ * formula as written; `measured` counts what is there: stored non-zero values at their bits, MACs
+ * of the physical graph layer by layer. Nothing is counted twice: 1 - p_s - p_u is what is left of
+ * the weights. */
 #include <gridfront/deploy.h>
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static gf_status stored_bits(double *bits, const gf_param *param, const gf_kerne
     gf_param_effective(param, kernels, values);
     for (size_t i = 0; i < count; i++) stored += param->role != GF_ROLE_WEIGHT || values[i] != 0;
     gf_param_code(param, &code);
-    *bits = (double)stored * (code.bits > 0 ? code.bits : 32);
+    *bits = gf_code_size(&code, (double)stored);
 out:
     free(values);
     return status;

@@ -11,11 +11,19 @@
 typedef struct head {
     gf_layout layout;
     int bits, gap_bits;
-    bool coded, zeros;
+    bool coded, zeros, floats, signs, clusters;
     uint32_t count, stored, scales;
-    int32_t low;
+    int32_t low;         /* floats: the format; clusters: entries of the codebook */
     float *scale, *zero; /* [scales], in one allocation owned by scale */
+    float *book;         /* [low, blocks.size], owned */
+    gf_blocks blocks;
 } head;
+
+static void head_release(head *h)
+{
+    free(h->scale);
+    free(h->book);
+}
 
 static float read_float(gf_bit_reader *reader)
 {
@@ -36,6 +44,49 @@ out:
     return status;
 }
 
+/* Do the blocks cut the values up, filter by filter? */
+static bool fits_blocks(const head *h)
+{
+    uint64_t size = (uint64_t)h->blocks.size, filter = h->count / h->scales;
+    if (size < 1 || size > h->count || h->blocks.inner < 1 || h->blocks.inner > h->count)
+        return false;
+    return filter % (size * h->blocks.inner) == 0 &&
+           (size == 1 || (h->layout == GF_LAYOUT_DENSE || h->layout == GF_LAYOUT_CODED));
+}
+
+/* Is what the codes stand for something that they can stand for? */
+static bool fits_codes(const head *h)
+{
+    bool all_stored = h->stored == h->count;
+    if (h->floats + h->signs + h->clusters > 1) return false;
+    if (h->floats)
+        return !h->zeros && h->low >= 0 && h->low < GF_MINIFLOATS &&
+               gf_minifloats[h->low].bits == h->bits;
+    if (h->clusters)
+        return !h->zeros && h->bits <= GF_CLUSTER_BITS_MOST && h->low >= 1 &&
+               h->low <= 1 << h->bits && fits_blocks(h) &&
+               (all_stored || (h->layout != GF_LAYOUT_DENSE && h->blocks.size == 1));
+    return !h->signs || (h->bits == 1 && !h->zeros && (h->layout != GF_LAYOUT_DENSE || all_stored));
+}
+
+/* The codebook's shape, and the codebook where it fits. */
+static gf_status read_codebook(head *out, gf_bit_reader *reader)
+{
+    gf_status status = GF_OK;
+    uint32_t size = gf_bits_read(reader, 32);
+    out->blocks.size = size <= INT32_MAX ? (int)size : 0;
+    out->blocks.inner = gf_bits_read(reader, 32);
+    if (!fits_codes(out) || out->count == 0)
+        return gf_fail(GF_CORRUPT, "packed tensor: its codebook does not fit");
+    size_t numbers = (size_t)out->low * size;
+    if (numbers > (reader->size - reader->next) / 4)
+        return gf_fail(GF_CORRUPT, "packed tensor: it ends early");
+    GF_TRY_ALLOC(out->book = gf_alloc(numbers, sizeof *out->book));
+    for (size_t i = 0; i < numbers; i++) out->book[i] = read_float(reader);
+out:
+    return status;
+}
+
 static gf_status read_head(head *out, gf_bit_reader *reader, size_t count)
 {
     gf_status status;
@@ -45,6 +96,10 @@ static gf_status read_head(head *out, gf_bit_reader *reader, size_t count)
     uint32_t flags = gf_bits_read(reader, 8);
     out->coded = flags & GF_FLAG_CODES;
     out->zeros = flags & GF_FLAG_ZEROS;
+    out->floats = flags & GF_FLAG_FLOATS;
+    out->signs = flags & GF_FLAG_SIGNS;
+    out->clusters = out->coded && (flags & GF_FLAG_CLUSTERS);
+    out->blocks = (gf_blocks){ .size = 1, .inner = 1 };
     out->count = gf_bits_read(reader, 32);
     out->stored = gf_bits_read(reader, 32);
     out->scales = gf_bits_read(reader, 32);
@@ -55,6 +110,8 @@ static gf_status read_head(head *out, gf_bit_reader *reader, size_t count)
         return gf_fail(GF_CORRUPT, "packed tensor: its head does not fit %zu values", count);
     if (out->coded) {
         out->low = (int32_t)gf_bits_read(reader, 32);
+        if (out->clusters) GF_TRY(read_codebook(out, reader));
+        if (!fits_codes(out)) return gf_fail(GF_CORRUPT, "packed tensor: unknown codes");
         GF_TRY(read_scales(out, reader));
     }
     return GF_OK;
@@ -62,26 +119,77 @@ out:
     return status;
 }
 
-static gf_real read_value(gf_bit_reader *reader, const head *h, size_t i)
+static size_t scale_index(const head *h, size_t i)
 {
-    if (!h->coded) return (gf_real)read_float(reader);
-    size_t c = h->scales > 1 ? i / (h->count / h->scales) : 0;
-    int64_t code = (int64_t)gf_bits_read(reader, h->bits) + h->low;
+    return h->scales > 1 ? i / (h->count / h->scales) : 0;
+}
+
+static gf_real value_of(uint32_t bits, const head *h, size_t i)
+{
+    if (!h->coded) {
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        return (gf_real)value;
+    }
+    size_t c = scale_index(h, i);
+    if (h->signs) return (gf_real)(bits ? h->scale[c] : -h->scale[c]);
+    if (h->floats)
+        return (gf_real)gf_minifloat_decode(bits, (gf_minifloat)h->low) * (gf_real)h->scale[c];
     /* The same two float operations as the fake-quant kernel: the same bits. */
+    int64_t code = (int64_t)bits + h->low;
     return ((gf_real)code - (gf_real)h->zero[c]) * (gf_real)h->scale[c];
+}
+
+/* All values of symbol i. */
+static gf_status put_symbol(gf_real *values, uint32_t bits, const head *h, size_t i)
+{
+    if (!h->clusters) {
+        values[i] = value_of(bits, h, i);
+        return GF_OK;
+    }
+    if (bits >= (uint32_t)h->low)
+        return gf_fail(GF_CORRUPT, "packed tensor: a code lies outside its codebook");
+    for (int j = 0; j < h->blocks.size; j++) {
+        size_t at = gf_blocks_at(h->blocks, i, j);
+        gf_real entry = (gf_real)h->book[(size_t)bits * (size_t)h->blocks.size + (size_t)j];
+        gf_real value = entry * (gf_real)h->scale[scale_index(h, at)];
+        values[at] = value == 0 ? 0 : value; /* as the view: no negative zeros */
+    }
+    return GF_OK;
+}
+
+static gf_status read_symbol(gf_real *values, gf_bit_reader *reader, const head *h, size_t i)
+{
+    return put_symbol(values, gf_bits_read(reader, h->bits), h, i);
+}
+
+static size_t count_symbols(const head *h)
+{
+    return h->count / (size_t)h->blocks.size;
+}
+
+static gf_status read_dense(gf_real *values, gf_bit_reader *reader, const head *h)
+{
+    gf_status status = GF_OK;
+    for (size_t i = 0; i < count_symbols(h); i++) GF_TRY(read_symbol(values, reader, h, i));
+out:
+    return status;
 }
 
 static gf_status read_bitmask(gf_real *values, gf_bit_reader *reader, const head *h)
 {
+    gf_status status = GF_OK;
     /* The mask is laid out before the values: remember it in the values themselves. */
     for (size_t i = 0; i < h->count; i++) values[i] = (gf_real)gf_bits_read(reader, 1);
     for (size_t i = 0; i < h->count; i++)
-        if (values[i] != 0) values[i] = read_value(reader, h, i);
-    return GF_OK;
+        if (values[i] != 0) GF_TRY(read_symbol(values, reader, h, i));
+out:
+    return status;
 }
 
 static gf_status read_relative(gf_real *values, gf_bit_reader *reader, const head *h)
 {
+    gf_status status = GF_OK;
     uint32_t most = (1u << h->gap_bits) - 1;
     size_t position = 0;
     memset(values, 0, h->count * sizeof *values);
@@ -93,19 +201,44 @@ static gf_status read_relative(gf_real *values, gf_bit_reader *reader, const hea
         if (gap == most) continue;
         if (position == h->count)
             return gf_fail(GF_CORRUPT, "packed tensor: an index lies outside");
-        values[position] = read_value(reader, h, position);
+        GF_TRY(read_symbol(values, reader, h, position));
         position++;
         stored++;
     }
-    return GF_OK;
+out:
+    return status;
+}
+
+static gf_status read_coded(gf_real *values, gf_bit_reader *reader, const head *h)
+{
+    gf_status status = GF_OK;
+    gf_coded_models models;
+    gf_range_reader range = gf_range_reader_start(reader);
+    gf_coded_models_init(&models);
+    memset(values, 0, h->count * sizeof *values);
+    for (size_t i = 0; i < count_symbols(h) && !reader->exhausted; i++) {
+        bool zero = h->stored < h->count && gf_range_read(&range, &models.zero[models.before]);
+        models.before = (models.before << 1 | zero) & 3;
+        if (zero) continue;
+        uint32_t bits = gf_range_read_number(&range, h->coded ? models.tree : NULL, h->bits);
+        GF_TRY(put_symbol(values, bits, h, i));
+    }
+out:
+    return status;
 }
 
 static gf_status read_values(gf_real *values, gf_bit_reader *reader, const head *h)
 {
-    if (h->layout == GF_LAYOUT_BITMASK) return read_bitmask(values, reader, h);
-    if (h->layout == GF_LAYOUT_RELATIVE) return read_relative(values, reader, h);
-    for (size_t i = 0; i < h->count; i++) values[i] = read_value(reader, h, i);
-    return GF_OK;
+    switch (h->layout) {
+    case GF_LAYOUT_BITMASK:
+        return read_bitmask(values, reader, h);
+    case GF_LAYOUT_RELATIVE:
+        return read_relative(values, reader, h);
+    case GF_LAYOUT_CODED:
+        return read_coded(values, reader, h);
+    default:
+        return read_dense(values, reader, h);
+    }
 }
 
 gf_status gf_tensor_decode(gf_real *values, size_t count, const unsigned char *bytes, size_t size,
@@ -121,6 +254,6 @@ gf_status gf_tensor_decode(gf_real *values, size_t count, const unsigned char *b
     else
         *at = reader.next;
 out:
-    free(h.scale);
+    head_release(&h);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Writing one tensor: find its codes, count what each layout takes, write the cheapest. */
+/* Writing one tensor: find its codes, count what each layout takes, write the smallest. */
 #include "encode.h"
 
 #include "bits.h"
@@ -14,7 +14,8 @@ typedef struct symbols {
     bool *zero;
     size_t count, stored; /* stored: those that are not zero */
     int bits;
-    bool coded;
+    int block; /* values that a symbol stands for */
+    bool coded, zeros_without_code;
 } symbols;
 
 static int bits_for(int low, int high)
@@ -29,20 +30,95 @@ static size_t scale_index(const gf_code *code, size_t count, size_t i)
     return code->scales > 1 ? i / (count / (size_t)code->scales) : 0;
 }
 
+/* The code that decodes to this very float, or false. */
+static bool find_integer(uint32_t *out, gf_real value, gf_real scale, gf_real zero,
+                         const gf_code *code)
+{
+    double q = nearbyint((double)value / (double)scale) + (double)zero;
+    if (!(q >= code->low && q <= code->high)) return false;
+    *out = (uint32_t)((int)q - code->low);
+    return (gf_real)(((gf_real)q - zero) * scale) == value;
+}
+
+static bool find_float(uint32_t *out, gf_real value, gf_real scale, const gf_code *code)
+{
+    double number = gf_minifloat_round((double)(value / scale), code->format);
+    *out = gf_minifloat_encode(number, code->format);
+    return (gf_real)number * scale == value;
+}
+
+/* A zero has no code: it is one of those that are not stored, and any will do. */
+static bool find_sign(uint32_t *out, gf_real value, gf_real scale)
+{
+    *out = value == scale;
+    return value == scale || value == -scale || value == 0;
+}
+
+static bool find_code(uint32_t *out, gf_real value, size_t c, const gf_code *code)
+{
+    switch (code->kind) {
+    case GF_CODE_CLUSTERS:
+        return false; /* have their codes */
+    case GF_CODE_FLOATS:
+        return find_float(out, value, code->scale[c], code);
+    case GF_CODE_SIGNS:
+        return find_sign(out, value, code->scale[c]);
+    case GF_CODE_INTEGERS:
+        break;
+    }
+    return find_integer(out, value, code->scale[c], code->zero ? code->zero[c] : 0, code);
+}
+
+/* Does the block that the view gives this code for consist of these very values? */
+static bool is_entry(const gf_real *values, size_t count, size_t block, const gf_code *code)
+{
+    const gf_real *entry = code->book + (size_t)code->codes[block] * (size_t)code->blocks.size;
+    for (int j = 0; j < code->blocks.size; j++) {
+        size_t i = gf_blocks_at(code->blocks, block, j);
+        bool free_zero = code->blocks.size == 1 && values[i] == 0;
+        if (!free_zero && entry[j] * code->scale[scale_index(code, count, i)] != values[i])
+            return false;
+    }
+    return true;
+}
+
+static bool take_clusters(symbols *out, const gf_real *values, const gf_code *code)
+{
+    size_t count = out->count, blocks = count / (size_t)code->blocks.size;
+    for (size_t b = 0; b < blocks; b++) {
+        out->values[b] = code->codes[b];
+        if (!is_entry(values, count, b, code)) return false;
+    }
+    out->block = code->blocks.size;
+    return true;
+}
+
+static bool take_codes(symbols *out, const gf_real *values, const gf_code *code)
+{
+    if (code->kind == GF_CODE_CLUSTERS) return take_clusters(out, values, code);
+    for (size_t i = 0; i < out->count; i++)
+        if (!find_code(&out->values[i], values[i], scale_index(code, out->count, i), code))
+            return false;
+    return true;
+}
+
+static int code_bits(const gf_code *code)
+{
+    if (code->kind == GF_CODE_CLUSTERS) return bits_for(0, code->entries - 1);
+    if (code->kind == GF_CODE_FLOATS) return gf_minifloats[code->format].bits;
+    return code->kind == GF_CODE_SIGNS ? 1 : bits_for(code->low, code->high);
+}
+
 /* Codes that decode to the same floats, or false: then the floats themselves are stored. */
 static bool find_codes(symbols *out, const gf_real *values, const gf_code *code)
 {
-    if (code->scales <= 0 || code->high <= code->low || out->count % (size_t)code->scales)
+    if (code->scales <= 0 || out->count % (size_t)code->scales ||
+        (code->kind == GF_CODE_INTEGERS && code->high <= code->low))
         return false;
-    for (size_t i = 0; i < out->count; i++) {
-        size_t c = scale_index(code, out->count, i);
-        gf_real zero = code->zero ? code->zero[c] : 0;
-        double q = nearbyint((double)values[i] / (double)code->scale[c]) + (double)zero;
-        if (!(q >= code->low && q <= code->high)) return false;
-        if ((gf_real)(((gf_real)q - zero) * code->scale[c]) != values[i]) return false;
-        out->values[i] = (uint32_t)((int)q - code->low);
-    }
-    out->bits = bits_for(code->low, code->high);
+    if (!take_codes(out, values, code)) return false;
+    out->bits = code_bits(code);
+    out->zeros_without_code =
+        code->kind == GF_CODE_SIGNS || (code->kind == GF_CODE_CLUSTERS && code->blocks.size == 1);
     out->coded = true;
     return true;
 }
@@ -54,6 +130,7 @@ static void take_floats(symbols *out, const gf_real *values)
         memcpy(&out->values[i], &value, sizeof value);
     }
     out->bits = 32;
+    out->block = 1;
     out->coded = false;
 }
 
@@ -61,12 +138,13 @@ static gf_status symbols_init(symbols *out, const gf_real *values, size_t count,
                               const gf_code *code)
 {
     gf_status status = GF_OK;
-    *out = (symbols){ .count = count };
+    *out = (symbols){ .count = count, .block = 1 };
     GF_TRY_ALLOC(out->values = gf_alloc(count, sizeof *out->values));
     GF_TRY_ALLOC(out->zero = gf_alloc(count, sizeof *out->zero));
     if (!find_codes(out, values, code)) take_floats(out, values);
-    for (size_t i = 0; i < count; i++) {
-        out->zero[i] = values[i] == 0;
+    out->count /= (size_t)out->block;
+    for (size_t i = 0; i < out->count; i++) {
+        out->zero[i] = out->block == 1 && values[i] == 0;
         out->stored += !out->zero[i];
     }
 out:
@@ -95,9 +173,11 @@ static uint64_t relative_size(const symbols *s, int gap_bits)
     return (s->stored + fillers) * (uint64_t)gap_bits + s->stored * (uint64_t)s->bits;
 }
 
+/* Of the layouts whose size follows from counting. */
 static gf_layout cheapest(const symbols *s, int *gap_bits)
 {
-    uint64_t best = (uint64_t)s->count * (uint64_t)s->bits;
+    bool dense = !s->zeros_without_code || s->stored == s->count;
+    uint64_t best = dense ? (uint64_t)s->count * (uint64_t)s->bits : UINT64_MAX;
     gf_layout layout = GF_LAYOUT_DENSE;
     *gap_bits = 0;
     uint64_t mask = s->count + (uint64_t)s->stored * (uint64_t)s->bits;
@@ -145,50 +225,107 @@ static void write_relative(gf_bit_writer *writer, const symbols *s, int gap_bits
     }
 }
 
+static void write_coded(gf_text *out, const symbols *s)
+{
+    gf_coded_models models;
+    gf_range_writer writer = gf_range_writer_start(out);
+    gf_coded_models_init(&models);
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->stored < s->count) {
+            gf_range_write(&writer, &models.zero[models.before], s->zero[i]);
+            models.before = (models.before << 1 | s->zero[i]) & 3;
+        }
+        if (!s->zero[i])
+            gf_range_write_number(&writer, s->coded ? models.tree : NULL, s->values[i], s->bits);
+    }
+    gf_range_finish(&writer);
+}
+
+static void write_counted(gf_text *out, const symbols *s, gf_layout layout, int gap_bits)
+{
+    gf_bit_writer writer = { .out = out };
+    if (layout == GF_LAYOUT_DENSE)
+        write_dense(&writer, s);
+    else if (layout == GF_LAYOUT_BITMASK)
+        write_bitmask(&writer, s);
+    else
+        write_relative(&writer, s, gap_bits);
+    gf_bits_flush(&writer);
+}
+
+static unsigned char flags_of(const symbols *s, const gf_code *code, bool zeros)
+{
+    static const int kinds[] = {
+        [GF_CODE_FLOATS] = GF_FLAG_FLOATS,
+        [GF_CODE_SIGNS] = GF_FLAG_SIGNS,
+        [GF_CODE_CLUSTERS] = GF_FLAG_CLUSTERS,
+    };
+    if (!s->coded) return 0;
+    return (unsigned char)(GF_FLAG_CODES | (zeros ? GF_FLAG_ZEROS : 0) | kinds[code->kind]);
+}
+
+static void write_float(gf_bit_writer *writer, gf_real value)
+{
+    float number = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    gf_bits_write(writer, bits, 32);
+}
+
+static void write_codebook(gf_bit_writer *writer, const gf_code *code)
+{
+    gf_bits_write(writer, (uint32_t)code->blocks.size, 32);
+    gf_bits_write(writer, code->blocks.inner, 32);
+    for (int i = 0; i < code->entries * code->blocks.size; i++) write_float(writer, code->book[i]);
+}
+
+static int first_number(const gf_code *code)
+{
+    if (code->kind == GF_CODE_CLUSTERS) return code->entries;
+    return code->kind == GF_CODE_FLOATS ? (int)code->format : code->low;
+}
+
 static void write_head(gf_text *out, const symbols *s, gf_layout layout, int gap_bits,
                        const gf_code *code)
 {
     int scales = s->coded ? code->scales : 0;
     bool zeros = s->coded && code->zero && !code->symmetric;
-    unsigned char head[4] = {
-        (unsigned char)layout, (unsigned char)s->bits, (unsigned char)gap_bits,
-        (unsigned char)((s->coded ? GF_FLAG_CODES : 0) | (zeros ? GF_FLAG_ZEROS : 0))
-    };
+    unsigned char head[4] = { (unsigned char)layout, (unsigned char)s->bits,
+                              (unsigned char)gap_bits, flags_of(s, code, zeros) };
     gf_text_append_bytes(out, (const char *)head, sizeof head);
     gf_bit_writer writer = { .out = out };
-    gf_bits_write(&writer, s->count, 32);
-    gf_bits_write(&writer, s->stored, 32);
+    gf_bits_write(&writer, s->count * (size_t)s->block, 32);
+    gf_bits_write(&writer, s->stored * (size_t)s->block, 32);
     gf_bits_write(&writer, (uint64_t)scales, 32);
-    if (s->coded) gf_bits_write(&writer, (uint32_t)code->low, 32);
-    for (int pass = 0; pass < 1 + zeros; pass++)
-        for (int c = 0; c < scales; c++) {
-            float value = (float)(pass ? code->zero[c] : code->scale[c]);
-            uint32_t bits;
-            memcpy(&bits, &value, sizeof bits);
-            gf_bits_write(&writer, bits, 32);
-        }
+    if (s->coded) gf_bits_write(&writer, (uint32_t)first_number(code), 32);
+    if (s->coded && code->kind == GF_CODE_CLUSTERS) write_codebook(&writer, code);
+    for (int c = 0; c < scales; c++) write_float(&writer, code->scale[c]);
+    for (int c = 0; zeros && c < scales; c++) write_float(&writer, code->zero[c]);
 }
 
 gf_status gf_tensor_encode(gf_text *out, const gf_real *values, size_t count, const gf_code *code)
 {
     gf_status status;
     symbols s = { 0 };
+    gf_text counted = { 0 }, coded = { 0 };
     int gap_bits;
     if (count > UINT32_MAX)
         return gf_fail(GF_UNSUPPORTED, "a tensor of %zu values is too large to pack", count);
     GF_TRY(symbols_init(&s, values, count, code));
     gf_layout layout = cheapest(&s, &gap_bits);
-    write_head(out, &s, layout, gap_bits, code);
-    gf_bit_writer writer = { .out = out };
-    if (layout == GF_LAYOUT_DENSE)
-        write_dense(&writer, &s);
-    else if (layout == GF_LAYOUT_BITMASK)
-        write_bitmask(&writer, &s);
-    else
-        write_relative(&writer, &s, gap_bits);
-    gf_bits_flush(&writer);
+    write_counted(&counted, &s, layout, gap_bits);
+    bool models_help = s.coded || s.stored < s.count; /* dense floats are as they are */
+    if (models_help) write_coded(&coded, &s);
+    GF_TRY(gf_text_check(&counted));
+    GF_TRY(gf_text_check(&coded));
+    bool smaller = models_help && coded.size < counted.size;
+    write_head(out, &s, smaller ? GF_LAYOUT_CODED : layout, smaller ? 0 : gap_bits, code);
+    const gf_text *body = smaller ? &coded : &counted;
+    gf_text_append_bytes(out, body->data, body->size);
     status = gf_text_check(out);
 out:
+    gf_text_release(&counted);
+    gf_text_release(&coded);
     symbols_release(&s);
     return status;
 }

@@ -1,15 +1,23 @@
-/* One tensor of the packed form: the cheapest of three layouts, values as codes where the views
+/* One tensor of the packed form: the smallest of four layouts, values as codes where the views
  * of the parameter give codes that decode to the very same floats.
  *
- *   record := layout u8, value bits u8, gap bits u8, flags u8 (1: codes, 2: zero points),
- *             count u32, stored u32, scales u32, lowest code i32 if flag 1,
- *             scale f32[scales], zero f32[scales] if flag 2,
- *             bit stream, padded to a byte
- *   dense:    `count` values
+ *   record := layout u8, value bits u8, gap bits u8,
+ *             flags u8 (1: codes, 2: zero points, 4: codes of a small floating format, 8: of signs,
+ *             16: of a codebook),
+ *             count u32, stored u32, scales u32,
+ *             lowest code (flag 4: format, flag 16: entries of the codebook) i32 if flag 1,
+ *             values of a block u32, their distance u32, codebook f32[entries, values] if flag 16,
+ *             scale f32[scales], zero f32[scales] if flag 2, bit stream, padded to a byte
+ *   dense:    `count` values (a code for each block with flag 16)
  *   bitmask:  one bit a value (1: not zero), then the values that are not zero
  *   relative: per stored value the number of zeros before it, then the value; the largest gap
  *             number means so many zeros and no value (Han et al. 2016, 1510.00149, section 2)
- * Numbers are little-endian. Values of 32 bits are the floats themselves. */
+ *   coded:    per value, where some are zero, the decision whether it is; then the value, codes
+ *             with their highest eight bits modelled, floats as they are (range.h)
+ * Numbers are little-endian. Values of 32 bits are the floats themselves. The code of a sign is 1
+ * for the scale and 0 for its negative; zeros have none, so that dense cannot hold them; the same
+ * holds for codebooks whose blocks are single values. Of larger blocks everything is stored, and
+ * `count` and `stored` are numbers of values all the same. */
 #ifndef GRIDFRONT_DEPLOY_ENCODE_H
 #define GRIDFRONT_DEPLOY_ENCODE_H
 

@@ -28,7 +28,8 @@ static void add_softmax(double *out, const gf_real *row, int classes, double tem
                         double weight)
 {
     double most = (double)row[0], sum = 0;
-    for (int k = 1; k < classes; k++) most = fmax(most, (double)row[k]);
+    for (int k = 1; k < classes; k++)
+        if ((double)row[k] > most) most = (double)row[k]; /* gcc 12 fails on fmax for arm64 */
     for (int k = 0; k < classes; k++) sum += exp(((double)row[k] - most) / temperature);
     for (int k = 0; k < classes; k++)
         out[k] += weight * exp(((double)row[k] - most) / temperature) / sum;
@@ -116,22 +117,9 @@ static gf_status apply(const gf_method_call *call, const void *options)
     gf_status status;
     const kd_options *o = options;
     const gf_loss_term term = { .kind = &gf_loss_kd, .options = &o->loss };
-    const gf_train_job job = {
-        .net = call->net,
-        .data = call->data,
-        .kernels = call->kernels,
-        .options = call->options,
-        .prefix = "",
-        .schema = &gf_method_kd.schema,
-        .seed = call->seed,
-        .ordinal = call->ordinal,
-        .teachers = call->teachers,
-        .teacher_count = call->teacher_count,
-        .terms = &term,
-        .term_count = 1,
-        .resume = call->resume,
-        .hooks = call->hooks,
-    };
+    gf_train_job job = gf_method_job(call, &gf_method_kd.schema);
+    job.terms = &term;
+    job.term_count = 1;
     GF_TRY(check_teachers(call));
     GF_TRY(gf_train(&job));
 out:

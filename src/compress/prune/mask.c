@@ -40,24 +40,11 @@ static void code(const gf_view *view, const gf_param *param, gf_code *code)
     code->sparse = true;
 }
 
-/* The state is [outer, axis, inner]; param still has its old sizes. */
 static gf_status select_entries(gf_view *view, const gf_param *param, int axis, const int *keep,
                                 int count)
 {
-    gf_tensor *state = &view->states[0];
-    size_t outer = 1, inner = 1, entries = (size_t)param->dims[axis];
-    for (int d = 0; d < axis; d++) outer *= (size_t)param->dims[d];
-    for (int d = axis + 1; d < param->rank; d++) inner *= (size_t)param->dims[d];
-    uint8_t *kept = gf_alloc(outer * (size_t)count * inner, 1);
-    if (!kept) return gf_fail(GF_NOMEM, "out of memory");
-    for (size_t o = 0; o < outer; o++)
-        for (int k = 0; k < count; k++)
-            memcpy(kept + (o * (size_t)count + (size_t)k) * inner,
-                   mask_of(view) + (o * entries + (size_t)keep[k]) * inner, inner);
-    free(state->data);
-    state->data = kept;
-    state->dims[axis] = count;
-    return GF_OK;
+    (void)param;
+    return gf_state_select(&view->states[0], axis, keep, count);
 }
 
 static bool check(const gf_view *view, const gf_param *param)

@@ -1,12 +1,11 @@
 /* Weight view "fake-quant": weights as the integers of a uniform grid would give them
  * (Krishnamoorthi 2018, 1806.08342, sections 2 and 3), per output filter or per tensor, symmetric
- * or affine, from the smallest and largest weight. While training, the scales follow the weights
- * (refresh); the gradient goes straight through (Bengio et al. 2013, 1308.3432). */
+ * or affine, from the smallest and largest weight or by least squared error. While training, the
+ * scales follow the weights (refresh); the gradient goes straight through (Bengio et al. 2013,
+ * 1308.3432). */
 #include "quantize.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { SCALE, ZERO, STATES };
 
@@ -57,6 +56,14 @@ static void backward(const gf_view *view, const gf_param *param, const gf_kernel
                                  o->per_channel, false);
 }
 
+static gf_quant_grid grid_of(const gf_real *x, size_t count, gf_real low, gf_real high,
+                             const gf_weight_quant_options *o)
+{
+    if (o->fit == GF_FIT_MSE) return gf_quant_grid_fit(x, count, low, high, o->bits, o->affine);
+    return o->affine ? gf_quant_grid_affine(low, high, o->bits)
+                     : gf_quant_grid_symmetric(low, high, o->bits);
+}
+
 static void refresh(gf_view *view, const gf_param *param, const gf_kernels *kernels,
                     const gf_real *in)
 {
@@ -66,8 +73,7 @@ static void refresh(gf_view *view, const gf_param *param, const gf_kernels *kern
     for (size_t c = 0; c < scales; c++) {
         gf_real low, high;
         kernels->range(&low, &high, in + c * count, count);
-        gf_quant_grid grid = o->affine ? gf_quant_grid_affine(low, high, o->bits)
-                                       : gf_quant_grid_symmetric(low, high, o->bits);
+        gf_quant_grid grid = grid_of(in + c * count, count, low, high, o);
         state_of(view, SCALE)[c] = grid.scale;
         state_of(view, ZERO)[c] = grid.zero;
     }
@@ -85,38 +91,12 @@ static void code(const gf_view *view, const gf_param *param, gf_code *code)
     code->scales = o->per_channel ? param->dims[0] : 1;
 }
 
-/* Replaces a state by one of `count` entries: old entry source[i], or entry 0 without a source. */
-static gf_status resize_state(gf_tensor *state, const int *source, int count)
-{
-    const gf_real *old = state->data;
-    gf_real *fresh = gf_alloc((size_t)count, sizeof *fresh);
-    if (!fresh) return gf_fail(GF_NOMEM, "out of memory");
-    for (int i = 0; i < count; i++) fresh[i] = old[source ? source[i] : 0];
-    free(state->data);
-    state->data = fresh;
-    state->dims[0] = count;
-    return GF_OK;
-}
-
-static gf_status select_entries(gf_view *view, const gf_param *param, int axis, const int *keep,
-                                int count)
-{
-    gf_status status = GF_OK;
-    (void)param;
-    if (axis != 0 || !options_of(view)->per_channel) return GF_OK;
-    for (int s = 0; s < STATES; s++) GF_TRY(resize_state(&view->states[s], keep, count));
-out:
-    return status;
-}
-
 /* Codes stay what they are: only the scales change, per filter from now on. */
 static gf_status rescale(gf_view *view, const gf_param *param, const gf_real *factor)
 {
     gf_status status = GF_OK;
     gf_weight_quant_options *o = (void *)view->options;
-    if (!o->per_channel)
-        for (int s = 0; s < STATES; s++)
-            GF_TRY(resize_state(&view->states[s], NULL, param->dims[0]));
+    GF_TRY(gf_scales_spread(view, param));
     o->per_channel = true;
     for (int c = 0; c < param->dims[0]; c++) {
         gf_real *scale = &state_of(view, SCALE)[c];
@@ -128,28 +108,20 @@ out:
     return status;
 }
 
-static bool check_state(const gf_view *view, int state, const char *name, int count)
-{
-    const gf_tensor *tensor = &view->states[state];
-    if (strcmp(tensor->name, name) != 0 || tensor->dtype != GF_REAL_DTYPE || tensor->rank != 1 ||
-        tensor->dims[0] != count)
-        return false;
-    for (int c = 0; c < count; c++)
-        if (!isfinite(state_of(view, state)[c])) return false;
-    return true;
-}
-
 static bool check(const gf_view *view, const gf_param *param)
 {
-    int count = options_of(view)->per_channel ? param->dims[0] : 1;
+    bool per_filter = options_of(view)->per_channel;
     return param->rank > 0 && view->state_count == STATES &&
-           check_state(view, SCALE, "scale", count) && check_state(view, ZERO, "zero", count);
+           gf_scales_check(view, SCALE, "scale", param, per_filter) &&
+           gf_scales_check(view, ZERO, "zero", param, per_filter);
 }
 
 static const gf_field fields[] = {
     GF_FIELD(gf_weight_quant_options, bits, NULL, "[2, 16]", "bits", "of a weight"),
     GF_FIELD(gf_weight_quant_options, per_channel, NULL, NULL, "", "a scale for each filter"),
     GF_FIELD(gf_weight_quant_options, affine, NULL, NULL, "", "with a zero point"),
+    GF_FIELD_WORD(gf_weight_quant_options, fit, "minmax", GF_WEIGHT_FIT_WORDS,
+                  "how far the grid reaches"),
     GF_FIELD_END,
 };
 
@@ -164,7 +136,7 @@ const gf_view_kind gf_view_fake_quant = {
     .straight_through = true,
     .refresh = refresh,
     .code = code,
-    .select = select_entries,
+    .select = gf_scales_select,
     .rescale = rescale,
     .check = check,
 };

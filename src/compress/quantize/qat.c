@@ -49,18 +49,7 @@ static gf_status on_epoch_start(void *context, gf_net *net, int epoch, int epoch
 static gf_status train(const gf_method_call *call, const qat_options *options)
 {
     qat_options kept = *options; /* the hook's context is not const */
-    gf_train_job job = {
-        .net = call->net,
-        .data = call->data,
-        .kernels = call->kernels,
-        .options = call->options,
-        .prefix = "",
-        .schema = &gf_method_qat.schema,
-        .seed = call->seed,
-        .ordinal = call->ordinal,
-        .resume = call->resume,
-        .hooks = call->hooks,
-    };
+    gf_train_job job = gf_method_job(call, &gf_method_qat.schema);
     job.hooks.epoch_start = on_epoch_start;
     job.hooks.method_context = &kept;
     return gf_train(&job);

@@ -1,0 +1,20 @@
+/* The training of a method that trains. */
+#include "compress.h"
+
+gf_train_job gf_method_job(const gf_method_call *call, const gf_schema *schema)
+{
+    return (gf_train_job){
+        .net = call->net,
+        .data = call->data,
+        .kernels = call->kernels,
+        .options = call->options,
+        .prefix = "",
+        .schema = schema,
+        .seed = call->seed,
+        .ordinal = call->ordinal,
+        .teachers = call->teachers,
+        .teacher_count = call->teacher_count,
+        .resume = call->resume,
+        .hooks = call->hooks,
+    };
+}

@@ -1,0 +1,50 @@
+/* Shared weights, as the methods that make them share them. */
+#ifndef GRIDFRONT_COMPRESS_SHARE_H
+#define GRIDFRONT_COMPRESS_SHARE_H
+
+#include "../compress.h"
+
+enum { GF_CLUSTER_BITS = 8, GF_CLUSTER_BLOCK = 32 }; /* at most */
+
+/* Options of the weight view "cluster". */
+typedef struct gf_cluster_options {
+    int bits;     /* of a code */
+    int block;    /* values of an entry of the codebook */
+    bool spatial; /* a block is a filter's kernel for one input channel; else neighbouring channels
+                   */
+    bool average; /* centroids learn from the mean of their members' gradients; else from the sum */
+} gf_cluster_options;
+
+/* A view "cluster", last in the chain: block b of the weight becomes entry codes[b] of the book
+ * [entries, block]; what is masked stays zero. Stored weights become what the view gives. */
+gf_status gf_cluster(gf_param *weight, const gf_cluster_options *options, const gf_real *book,
+                     int entries, const uint8_t *codes);
+gf_blocks gf_cluster_blocks(const gf_cluster_options *options, const gf_param *weight);
+
+/* k-means of numbers (Lloyd 1982), from centroids at equal distances between the smallest and the
+ * largest (1510.00149, section 3.2), until nothing moves or `rounds` are done; those without
+ * members then halve the worst clusters, and once more. *entries: how many are wanted, then how
+ * many there are; centroids [*entries], ascending. count > 0. */
+gf_status gf_kmeans(gf_real *centroids, int *entries, const gf_real *values, size_t count,
+                    int rounds);
+/* k-means of vectors [count, size], from entries drawn without repetition: codes [count] of the
+ * nearest centroids, after `rounds` at most. entries in [1, min(count, 256)]. */
+gf_status gf_kmeans_vectors(uint8_t *codes, const gf_real *points, size_t count, int size,
+                            int entries, int rounds, const gf_random *random);
+/* means [entries, size] of the members; those without any are left as they are. */
+void gf_kmeans_means(gf_real *means, const uint8_t *codes, const gf_real *points, size_t count,
+                     int size, int entries);
+
+/* The weight's values, where they are not masked, from a codebook by gf_kmeans of 2^bits entries,
+ * fewer where there are less than four members for each. */
+gf_status gf_share_weights(gf_param *weight, int bits, bool average, int rounds,
+                           const gf_kernels *kernels);
+
+/* root [size, size] with root^T root proportional to gram, a little of the identity added; the
+ * identity for zeros. size <= GF_CLUSTER_BLOCK */
+gf_status gf_product_root(gf_real *root, const double *gram, int size);
+
+/* The nearest of ascending centroids, of two as near the smaller. */
+int gf_kmeans_nearest(const gf_real *centroids, int entries, gf_real value);
+
+#endif

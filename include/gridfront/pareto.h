@@ -15,6 +15,12 @@ gf_status gf_front_find(bool *front, const double *points, const gf_goal *goals,
  * take no part. O(n^2). */
 gf_status gf_front_rank(int *rank, const double *points, const gf_goal *goals, int count,
                         int objectives);
+/* Successive halving (Jamieson & Talwalkar 2016; with several objectives by non-dominated ranks, as
+ * Schmucker et al. 2021): go_on[i] = true for the best `keep` of the points, ordered by rank, then
+ * by the first objective, then by number; with `safe` for every point of the front, too. NaN: that
+ * point takes no part. */
+gf_status gf_halving_choose(bool *go_on, const double *points, const gf_goal *goals, int count,
+                            int objectives, int keep, bool safe);
 /* Index of the point that dominates i by the largest least margin (scaled), -1: none. At most 16
  * objectives, as for knees and hypervolumes. */
 int gf_front_dominator(const double *points, const gf_goal *goals, int count, int objectives,

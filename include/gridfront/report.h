@@ -44,6 +44,12 @@ gf_status gf_report_show(const gf_report *report, gf_text *out, int point, int s
                          bool log);
 /* front[points]: who is on it. */
 void gf_report_front(const gf_report *report, bool *front);
+/* The front as a short table: a title, headings, at most `rows` points, no line wider than `width`
+ * columns. Nothing finished yet: one line. */
+gf_status gf_report_short(const gf_report *report, gf_text *out, int rows, int width);
+int gf_report_front_size(const gf_report *report);
+/* The same points as objects {point, label, metric: mean}; caller frees. */
+char *gf_report_front_json(const gf_report *report);
 /* "best so far: 92.4 % at 0.35 MB (point 31); front of 9 points" */
 gf_status gf_report_best(const gf_report *report, gf_text *out);
 

@@ -7,7 +7,8 @@
 #include <gridfront/store.h>
 
 /* Raised whenever results of the same options change. */
-#define GF_NUMERICS_VERSION 1
+#define GF_NUMERICS_VERSION 4
+#define GF_BF16_VERSION     2 /* of what only bf16 trainings have to themselves */
 
 /* Columns of the result table: identifier, name in sweep files and reports, higher is better,
  * depends on the machine (left out by --no-times), help. */
@@ -25,7 +26,7 @@
     X(SCORE_MEASURED, "score.measured", false, false, "challenge score of what is really there")   \
     X(LATENCY_1, "latency_1", false, true, "s, median, batch 1, one thread, float32 kernels")      \
     X(LATENCY_128, "latency_128", false, true, "s, median, batch 128, one thread, float32")        \
-    X(SECONDS, "seconds", false, true, "s that the stage took")                                    \
+    X(SECONDS, "seconds", false, true, "s that the stage took; none where it was found done")      \
     X(PEAK_MEMORY, "peak_memory", false, true, "bytes resident at most")
 
 typedef enum gf_metric {
@@ -47,6 +48,13 @@ extern const gf_schema gf_model_schema; /* the `model` group: `arch` and the fie
  * `quantize`, `distill`, ...); NULL-terminated, owned by the arena. */
 gf_status gf_stage_schemas(const gf_schema *const **schemas, gf_arena *arena);
 int gf_stage_epochs(const char *kind, const gf_options *options); /* 0: does not train */
+/* Where a stage row stands in a training that is cut at rungs: it goes on after epoch `from` and
+ * ends after epoch `until`. until 0: the training is not cut. */
+typedef struct gf_segment {
+    int from, until;
+    bool last; /* the training ends here */
+} gf_segment;
+gf_segment gf_stage_segment(const gf_options *options); /* of the row */
 /* Rules between stages: INVALID with a reason; *at is the stage that it is about, -1: the model.
  * model NULL: it was looked at before (building one takes milliseconds). */
 gf_status gf_stage_check_chain(const gf_options *model, const char *const *kinds,

@@ -46,8 +46,12 @@ typedef struct gf_artifact { /* zero-initialize */
 void gf_artifact_release(gf_artifact *artifact);
 /* Written to a temporary name, fsynced, renamed. FULL, IO. */
 gf_status gf_artifact_save(const char *path, const gf_artifact *artifact);
+/* The same; the temporary name begins with `stem` (a checkpoint's path: its study tidies up). */
+gf_status gf_artifact_save_as(const char *path, const char *stem, const gf_artifact *artifact);
 /* CORRUPT when anything does not check: every dataset carries a digest of its contents. */
 gf_status gf_artifact_load(gf_artifact *artifact, const char *path);
+/* Length and digest of all bytes, as the file's head tells them; nothing is taken apart. */
+gf_status gf_artifact_check(const char *path);
 /* Hash of contents, not of HDF5's bytes: the identity of an artifact. */
 gf_key gf_artifact_hash(const gf_artifact *artifact);
 
@@ -62,8 +66,9 @@ typedef enum gf_stage_state {
     GF_STAGE_WAITING,
     GF_STAGE_RUNNING,
     GF_STAGE_DONE,
-    GF_STAGE_FAILED, /* quarantined after max_attempts */
-    GF_STAGE_BLOCKED /* a stage that it needs failed */
+    GF_STAGE_FAILED,  /* quarantined after max_attempts */
+    GF_STAGE_BLOCKED, /* a stage that it needs failed */
+    GF_STAGE_STOPPED  /* early stopping: its trial does not go on */
 } gf_stage_state;
 
 #define GF_ATTEMPTS_KEPT 4
@@ -99,7 +104,8 @@ typedef struct gf_stage_row {
     int32_t ordinal; /* of training stages in the chain */
     int32_t epochs;  /* rows of the learning curve to reserve */
     int64_t seed;
-    double cost; /* MACs x images x epochs */
+    double cost;    /* MACs x images x epochs */
+    double seconds; /* that were predicted for one worker when the study was made; 0: none were */
 } gf_stage_row;
 typedef struct gf_trial_row {
     int32_t point, seed_index;
@@ -140,6 +146,8 @@ const char *gf_study_id(const gf_study *study); /* 16 hex digits, given at creat
  * is synced when the call returns. LOST: a newer fence has written there already. State and
  * attempts may be written by another process than epochs and result. */
 gf_status gf_study_write_state(gf_study *study, int stage, gf_stage_state state, uint32_t fence);
+/* The place of a finished stage's result among those of the sweep, 1, 2, ... */
+gf_status gf_study_write_order(gf_study *study, int stage, int order, uint32_t fence);
 gf_status gf_study_write_attempt(gf_study *study, int stage, const gf_stage_attempt *attempt,
                                  uint32_t fence);
 gf_status gf_study_write_epoch(gf_study *study, int stage, const gf_epoch_row *row, uint32_t fence);
@@ -152,9 +160,34 @@ gf_status gf_study_write_log(gf_study *study, int stage, const char *log, size_t
 
 /* WAITING where none was ever written. A torn newest row gives the one before it. */
 gf_status gf_study_read_state(gf_study *study, int stage, gf_stage_state *state);
+gf_status gf_study_read_order(gf_study *study, int stage, int *order); /* 0: none */
+/* States and attempts of all stages at once, for who looks at them again and again: `each` is told
+ * of one after another. A state that does not check counts as waiting. */
+typedef struct gf_stage_slot {
+    gf_stage_state state;
+    gf_stage_attempt attempts[GF_ATTEMPTS_KEPT]; /* as gf_study_read_attempts */
+    uint32_t fence;                              /* of the newest attempt; 0: none */
+    int count;
+} gf_stage_slot;
+gf_status gf_study_scan(gf_study *study,
+                        void (*each)(void *context, int stage, const gf_stage_slot *slot),
+                        void *context);
+/* How far a stage's learning curve is: the newest row, how many there are, and how many s, of how
+ * many epochs, stand in rows that were written under `fence`. count 0: last is not set. */
+typedef struct gf_stage_progress {
+    gf_epoch_row last;
+    int count, fenced;
+    double fenced_seconds;
+} gf_stage_progress;
+gf_status gf_study_read_progress(gf_study *study, int stage, uint32_t fence,
+                                 gf_stage_progress *progress);
+/* How long sweep.h5 of such stages will be, to some percent: its plan is compressed. */
+double gf_study_expect_bytes(const gf_stage_row *stages, int count, int metrics);
 /* The last ones, oldest first; those that do not check are left out. */
 gf_status gf_study_read_attempts(gf_study *study, int stage,
                                  gf_stage_attempt attempts[GF_ATTEMPTS_KEPT], int *count);
+/* Empties those that do not check: a kill tore them, and nobody will write them again. */
+gf_status gf_study_mend_attempts(gf_study *study, int stage);
 /* rows[epochs of that stage]; *count of those that check. */
 gf_status gf_study_read_epochs(gf_study *study, int stage, gf_epoch_row *rows, int *count);
 /* NOTFOUND: no result yet. CORRUPT: there is one and it does not check. */
@@ -163,6 +196,7 @@ gf_status gf_study_read_log(gf_study *study, int stage, char **log);
 
 /* DIR/DONE: only there when everything that can be done is done. */
 gf_status gf_study_mark_done(const char *dir, const char *text);
+void gf_study_unmark_done(const char *dir);
 bool gf_study_is_done(const char *dir);
 
 /* DIR/lease: the run that is alive now. Take: CONFLICT names host and process of a live holder (on
@@ -174,6 +208,7 @@ gf_status gf_study_lease_beat(const char *dir);
 void gf_study_lease_release(const char *dir);
 /* Is a live run there? Then `who` is "process 123 on node7". */
 bool gf_study_lease_held(const char *dir, char *who, size_t size);
+double gf_study_lease_since(const char *dir); /* s since 1970 when it took it; 0: none is alive */
 
 /* ---- upkeep -------------------------------------------------------------------------------- */
 
@@ -187,6 +222,11 @@ gf_status gf_store_collect(const char *root, bool dry, gf_report_line *report, v
 /* Removes the artifacts of the stages that drop[stage_count] names, but for those that another
  * study beside DIR refers to; nothing where the store is not the folder `stages` beside DIR. */
 gf_status gf_study_drop(const char *dir, const bool *drop, gf_report_line *report, void *context);
+
+/* Removes what killed processes of the study in DIR left: temporary files, there and in its store
+ * (`store`: that folder), and checkpoints of stages that are done. Of other studies nothing. For
+ * the holder of the lease, when nobody works any more. */
+gf_status gf_study_tidy(const char *dir, const char *store);
 
 /* ---- embedded images ------------------------------------------------------------------------ */
 

@@ -17,12 +17,15 @@ typedef struct gf_stage_view {
     const gf_options *options; /* canonical, every default filled in */
 } gf_stage_view;
 
+enum { GF_RUNGS_MOST = 32 };
+
 typedef struct gf_sweep_schema {
-    const gf_schema *data, *model;  /* groups of these names */
-    const gf_schema *resources;     /* not in any key */
-    const gf_schema *const *stages; /* NULL-terminated */
-    const char *const *metrics;     /* legal names in objectives; NULL-terminated */
-    const bool *metric_maximize;    /* default goal of each */
+    const gf_schema *data, *model;   /* groups of these names */
+    const gf_schema *resources;      /* not in any key */
+    const gf_schema *early_stopping; /* nor is this */
+    const gf_schema *const *stages;  /* NULL-terminated */
+    const char *const *metrics;      /* legal names in objectives; NULL-terminated */
+    const bool *metric_maximize;     /* default goal of each */
     /* May this chain stand? INVALID with a reason, and *at the index of the stage it is about, or
      * GF_AT_MODEL, GF_AT_DATA. model is NULL where the same model was looked at in an earlier
      * chain. */
@@ -30,6 +33,9 @@ typedef struct gf_sweep_schema {
                              const gf_stage_view *stages, int count, bool has_parent, int *at);
     /* Does this stage train (advances the ordinal), and for how many epochs? */
     int (*epochs)(const gf_stage_view *stage); /* 0: does not train */
+    /* Epochs after which this stage is cut into segments, ascending and below its own; returns how
+     * many of rungs[GF_RUNGS_MOST]. */
+    int (*rungs)(int *rungs, const gf_options *early_stopping, const gf_stage_view *stage);
 } gf_sweep_schema;
 
 typedef struct gf_objective {
@@ -46,7 +52,9 @@ typedef struct gf_plan_stage {
     int parent;                     /* index, -1: first of a chain; always < own index */
     int *teachers, teacher_count;   /* stage indices of the teachers' last stages */
     int ordinal;                    /* number of training stages before it in its chain */
-    int epochs;
+    int epochs;                     /* after which it ends */
+    int from;                       /* epochs that the segments before it did */
+    bool segment;                   /* of a training that is cut at rungs */
     uint64_t seed;
     int depth; /* stages before it in its chain */
 } gf_plan_stage;
@@ -71,6 +79,7 @@ typedef struct gf_plan {
     gf_objective *objectives;
     int objective_count;
     gf_options *resources;
+    gf_options *early_stopping; /* NULL: every trial runs to its end */
     gf_plan_point *points;
     gf_plan_trial *trials;
     gf_plan_stage *stages; /* merged: equal beginnings are one stage; parents first */
@@ -86,15 +95,23 @@ gf_status gf_plan_load(gf_plan **plan, char **mistakes, const char *path,
                        const char *const *settings, int setting_count,
                        const gf_sweep_schema *schema);
 void gf_plan_destroy(gf_plan *plan);
+/* What the numbers of a stage depend on besides its options: of most stages, and of those with
+ * numerics = "bf16". */
+typedef struct gf_numerics_class {
+    char f32[192], bf16[208];
+} gf_numerics_class;
+/* That of the whole sweep: bf16's where any stage computes so. */
+const char *gf_plan_numerics(const gf_plan *plan, const gf_numerics_class *numerics);
 /* Names every stage: XXH3-128 of numerics class, seed, data, model, own options, parent's and
  * teachers' keys. Call when the numerics class is known. */
-gf_status gf_plan_assign_keys(gf_plan *plan, const char *numerics);
+gf_status gf_plan_assign_keys(gf_plan *plan, const gf_numerics_class *numerics);
 /* The stage's full canonical text that is hashed; caller frees. Its parent and teachers stand in
  * it by their keys; the names of teachers and fields whose unit is "path" do not. */
-char *gf_plan_stage_text(const gf_plan *plan, int stage, const char *numerics);
-/* What a stage needs to run: seed, numerics, data.*, model.* and its own options, paths included.
+char *gf_plan_stage_text(const gf_plan *plan, int stage, const gf_numerics_class *numerics);
+/* What a stage needs to run: seed, data.*, model.* and its own options, paths included; and for the
+ * record numerics.class.
  * For the stage table of a study; caller frees. */
-char *gf_plan_stage_options(const gf_plan *plan, int stage, const char *numerics);
+char *gf_plan_stage_options(const gf_plan *plan, int stage, const gf_numerics_class *numerics);
 
 /* The stage tree of one seed as lines of text, subtrees that look alike drawn once:
  *   train width {16, 32} -+- (ends here)

@@ -1,14 +1,14 @@
 /* Opening and closing a process of the farm, and the loop of ranks that only work. */
 #include "farm_private.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
-#define GATHER_SECONDS  120.0
-#define SILENCE_SECONDS 60.0 /* a master silent this long is dead */
-#define PARTING_SECONDS 5.0  /* for everybody to answer LEAVE */
-#define SERVE_NAP       0.002
+#define PARTING_SECONDS 5.0 /* for everybody to answer LEAVE */
+#define INIT_PATIENCES  5   /* for MPI to start */
 
 int gf_farm_rank_guess(void)
 {
@@ -17,14 +17,23 @@ int gf_farm_rank_guess(void)
     return rank ? atoi(rank) : 0;
 }
 
+/* A rank that is stopped does not see that mpirun or its daemon died, and would stay, holding the
+ * lease of the sweep. Only where a daemon of Open MPI started us: a shell may leave before us. */
+static void die_with_daemon(void)
+{
+    if (getenv("OMPI_COMM_WORLD_RANK")) prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 gf_status gf_farm_open(gf_farm **farm, int *argc, char ***argv, const gf_farm_program *program)
 {
     gf_status status;
     gf_farm *made = calloc(1, sizeof *made);
     GF_TRY_ALLOC(made);
     made->finalize = true;
+    die_with_daemon();
     GF_TRY(gf_shared_create(&made->shared));
     GF_TRY(gf_zygote_start(&made->zygote, made->shared, program));
+    gf_farm_watch(INIT_PATIENCES * gf_farm_patience());
     GF_TRY(gf_transport_open(&made->transport, argc, argv));
     gf_farm_catch_signals();
     gf_worker_init(&made->worker, made->transport, &made->zygote, made->shared);
@@ -32,6 +41,7 @@ gf_status gf_farm_open(gf_farm **farm, int *argc, char ***argv, const gf_farm_pr
     *farm = made;
     made = NULL;
 out:
+    gf_farm_watch(0);
     if (made) {
         gf_zygote_stop(&made->zygote);
         gf_shared_destroy(made->shared);
@@ -50,20 +60,33 @@ int gf_farm_size(const gf_farm *farm)
     return gf_transport_size(farm->transport);
 }
 
+int gf_farm_threads(const gf_farm *farm)
+{
+    int cores = CPU_COUNT(&farm->worker.cores);
+    return cores > 0 ? cores : 1;
+}
+
+double gf_farm_crowding(const gf_farm *farm, int threads)
+{
+    const gf_worker *w = &farm->worker;
+    double wanted = (double)w->node_ranks * threads;
+    return w->node_cores > 0 && wanted > w->node_cores ? wanted / w->node_cores : 1;
+}
+
 /* ---- gathering ---- */
 
 /* Ranks that are ahead greet the master already: that is kept for later. */
 static gf_status collect_texts(gf_farm *farm, int size)
 {
     gf_status status = GF_OK;
-    double begin = gf_clock();
+    double begin = gf_clock(), most = 2 * gf_farm_patience();
     gf_message message, *early = gf_alloc((size_t)size, sizeof *early);
     int early_count = 0;
     GF_TRY_ALLOC(early);
     for (int whole = 0; whole < size;) {
-        if (gf_clock() - begin > GATHER_SECONDS) {
+        if (gf_clock() - begin > most) {
             status = gf_fail(GF_UNSUPPORTED, "only %d of %d ranks answered within %.0f s", whole,
-                             size, GATHER_SECONDS);
+                             size, most);
             goto out;
         }
         if (!gf_transport_receive(farm->transport, &message))
@@ -119,10 +142,17 @@ static gf_status heed_signals(gf_farm *farm, double *asked, double now)
     return !worker->busy ? gf_worker_retire(worker) : GF_OK;
 }
 
+/* It answers every beat: two leases without a word, and it is dead or out of reach. */
+static double silence_limit(const gf_worker *worker)
+{
+    double lease = worker->lease.u.assignment.lease_seconds; /* 0 before the first */
+    return lease > 0 ? 2 * lease : gf_farm_patience();
+}
+
 static gf_status check_silence(const gf_farm *farm, double now)
 {
     const gf_worker *worker = &farm->worker;
-    if (now - worker->heard > SILENCE_SECONDS ||
+    if (now - worker->heard > silence_limit(worker) ||
         (worker->parting && now - worker->parting > 2 * PARTING_SECONDS))
         return gf_fail(GF_LOST, "rank %d: nothing heard from the master for %.0f s",
                        gf_farm_rank(farm), now - worker->heard);
@@ -139,7 +169,7 @@ gf_status gf_farm_serve(gf_farm *farm)
     while (!worker->left) {
         while (!worker->left && gf_transport_receive(farm->transport, &message))
             GF_TRY(gf_worker_handle(worker, &message));
-        GF_TRY(gf_worker_tick(worker, SERVE_NAP));
+        GF_TRY(gf_worker_tick(worker, gf_farm_nap(&worker->quiet)));
         GF_TRY(heed_signals(farm, &asked, gf_clock()));
         GF_TRY(check_silence(farm, gf_clock()));
     }
@@ -182,7 +212,9 @@ void gf_farm_close(gf_farm *farm)
     bool finalize = farm->finalize && (gf_farm_rank(farm) == 0 || farm->served);
     for (int rank = 0; farm->gathered && rank < gf_farm_size(farm); rank++)
         gf_assembly_release(&farm->gathered[rank]);
+    gf_farm_watch(gf_farm_patience());
     gf_transport_close(farm->transport, finalize);
+    gf_farm_watch(0);
     gf_worker_release(&farm->worker);
     gf_shared_destroy(farm->shared);
     free(farm->gathered);

@@ -21,6 +21,11 @@ struct gf_farm {
 typedef enum gf_asked { GF_ASKED_NOTHING, GF_ASKED_SAVE, GF_ASKED_NOW } gf_asked;
 gf_asked gf_farm_asked(void);
 void gf_farm_catch_signals(void);
+/* s without a word after which another rank counts as dead, where no lease says more: 60, or
+ * $GRIDFRONT_PATIENCE in [1, 86400]. */
+double gf_farm_patience(void);
+/* This process dies, with a word of why, unless it is called again within `seconds`; 0: no more. */
+void gf_farm_watch(double seconds);
 /* This rank's share of the node's cores and memory; warns where a binding leaves cores idle. */
 void gf_farm_share_node(gf_worker *worker, const gf_transport *transport);
 

@@ -24,21 +24,30 @@ typedef struct lead {
     gf_farm_schedule schedule;
     rank_state *ranks;
     int size;
-    uint32_t *fences; /* [tasks]: newest lease of each */
-    int *blocked;     /* [tasks]: scratch */
-    double begin, ticked, nap;
-    double cost_done, seconds_done; /* of tasks that finished in this run */
-    double ratio_squares;           /* sum of squares of seconds per cost, for the interval */
-    int timed;
-    int newest;          /* rank of the newest line */
-    bool stopping, late; /* late: what is ready does not fit into the time left */
-    gf_status fatal;     /* what ends the sweep */
+    uint32_t *fences;          /* [tasks]: newest lease of each */
+    int *blocked, *released;   /* [tasks]: scratch */
+    gf_farm_part *parts;       /* [tasks] */
+    gf_farm_estimate estimate; /* of the rest, made `estimated` at a price of `estimate_cost` */
+    double estimated, estimate_cost; /* gf_clock, CPU s */
+    bool stale;                      /* something has ended since */
+    double begin, ticked, patience;  /* patience: for a rank to greet */
+    double full, full_busy;          /* as in gf_farm_progress */
+    int quiet;                       /* of gf_farm_nap */
+    int newest;                      /* rank of the newest line */
+    bool stopping, late;             /* late: what is ready does not fit into the time left */
+    gf_status fatal;                 /* what ends the sweep */
     char fatal_reason[512];
 } lead;
 
-/* Tells the caller how far everything is, about 4 times a second. */
+/* Tells the caller how far everything is: about 4 times a second, or now. */
 void gf_lead_tick(lead *l);
+void gf_lead_tell(lead *l);
+/* Before a task ends: if every rank has one, this is the last such moment so far. */
+void gf_lead_note_full(lead *l);
+/* What rank `r` has shown of its task, of which `done` is done: of a fresh task all time since its
+ * lease counts, of a resumed one what was heard after it first spoke. */
+gf_farm_part gf_lead_part(const lead *l, const rank_state *r, double done);
 /* The largest cost that fits into the time left; infinite where that, or the pace, is unknown. */
-double gf_lead_cost_left(const lead *l);
+double gf_lead_cost_left(lead *l);
 
 #endif

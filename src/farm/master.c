@@ -1,14 +1,12 @@
 /* Rank 0: hands out leases, takes them back from silent ranks, and counts. Point-to-point only;
- * it drains without a nap while messages come, then backs off from 20 us to 1 ms. */
+ * it drains without a nap while messages come, then backs off (gf_farm_nap). */
 #include "lead.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAP_LEAST     20e-6
-#define NAP_MOST      1e-3
-#define START_SECONDS 60.0 /* for a rank to greet */
+#define SAVE_SECONDS 30.0 /* before the end of a job whose time is known */
 
 /* ---- leases ---- */
 
@@ -37,6 +35,7 @@ static gf_status assign(lead *l, int rank, int task)
         .attempt = l->schedule.attempts[task],
         .fence = next_fence(l, task),
         .u.assignment = { .threads = o->threads,
+                          .hollow = o->hollow,
                           .lease_seconds = o->lease_seconds,
                           .deadline_seconds = o->deadline_seconds,
                           .memory_limit = o->memory_limit },
@@ -69,7 +68,8 @@ static gf_status assign_all(lead *l)
     gf_status status = GF_OK;
     for (int rank = 0; rank < l->size && !l->stopping; rank++) {
         if (!is_free(&l->ranks[rank])) continue;
-        int task = gf_farm_schedule_take(&l->schedule, gf_lead_cost_left(l));
+        bool first = l->ranks[rank].fence == 0; /* a stage longer than any job has to go on too */
+        int task = gf_farm_schedule_take(&l->schedule, first ? INFINITY : gf_lead_cost_left(l));
         if (task < 0) break;
         GF_TRY(assign(l, rank, task));
     }
@@ -96,6 +96,7 @@ static void lose_rank(lead *l, int rank, double silence)
         if (l->master->ended) l->master->ended(l->master->context, &outcome);
         gf_farm_schedule_return(&l->schedule, r->task);
     }
+    if (r->task >= 0) l->parts[r->task] = (gf_farm_part){ 0 };
     r->task = -1;
     r->idle = false;
     r->gone = true;
@@ -137,10 +138,18 @@ out:
 static bool is_worth_a_retry(const gf_ending *e)
 {
     return e->signal || e->hung || e->exhausted || e->status == GF_IO || e->status == GF_NOMEM ||
-           e->status == GF_INTERNAL;
+           e->status == GF_INTERNAL ||
+           e->status == GF_CORRUPT; /* said as well when the process that reads a file is shot */
 }
 
-static void tell_ended(lead *l, const gf_message *m, const rank_state *r)
+/* What was found finished took no time that says anything. */
+static gf_farm_part whole_part(const lead *l, const rank_state *r, const gf_message *m)
+{
+    if (m->u.ending.first_share >= 1) return (gf_farm_part){ .done = 1 };
+    return gf_lead_part(l, r, 1);
+}
+
+static void tell_ended(lead *l, const gf_message *m, const rank_state *r, bool final)
 {
     const gf_ending *e = &m->u.ending;
     gf_task_outcome outcome = { .task = m->task,
@@ -148,11 +157,13 @@ static void tell_ended(lead *l, const gf_message *m, const rank_state *r)
                                 .rank = m->from,
                                 .fence = m->fence,
                                 .status = (gf_status)e->status,
+                                .final = final,
                                 .signal = e->signal,
                                 .hung = e->hung,
                                 .exhausted = e->exhausted,
                                 .peak_memory = e->peak_memory,
                                 .seconds = e->seconds,
+                                .found = 1 - whole_part(l, r, m).timed,
                                 .log = r->log.text,
                                 .log_size = r->log.text ? (size_t)r->log.size : 0 };
     snprintf(outcome.host, sizeof outcome.host, "%s", e->host);
@@ -160,33 +171,39 @@ static void tell_ended(lead *l, const gf_message *m, const rank_state *r)
     if (l->master->ended) l->master->ended(l->master->context, &outcome);
 }
 
-/* What a resumed attempt found done does not count, nor the time before it said so. */
-static void count_time(lead *l, const rank_state *r, int task)
+static void release_held(lead *l)
 {
-    double cost = (1 - r->first_share) * l->master->tasks[task].cost;
-    double seconds = gf_clock() - r->first_heard;
-    l->cost_done += cost;
-    l->seconds_done += seconds;
-    if (cost > 0) {
-        l->ratio_squares += seconds / cost * (seconds / cost);
-        l->timed++;
-    }
+    int count = l->master->release ? l->master->release(l->master->context, l->released) : 0;
+    for (int i = 0; i < count; i++) gf_farm_schedule_let_go(&l->schedule, l->released[i]);
 }
 
-static gf_status take_failure(lead *l, const gf_message *m)
+static void block_dependents(lead *l, int task)
 {
-    int count = 0;
-    const gf_ending *e = &m->u.ending;
-    if (gf_status_scope((gf_status)e->status) == GF_SCOPE_SWEEP) {
-        gf_farm_schedule_return(&l->schedule, m->task);
-        l->fatal = (gf_status)e->status;
-        snprintf(l->fatal_reason, sizeof l->fatal_reason, "%s", e->reason);
-        return stop_all(l);
-    }
-    gf_farm_schedule_failed(&l->schedule, m->task, is_worth_a_retry(e), l->blocked, &count);
+    int count = gf_farm_schedule_block(&l->schedule, task, l->blocked);
     for (int i = 0; i < count && l->master->blocked; i++)
         l->master->blocked(l->master->context, l->blocked[i]);
-    return GF_OK;
+}
+
+/* How an attempt ended, and what becomes of its task. */
+typedef enum verdict { VERDICT_DONE, VERDICT_RETURN, VERDICT_RETRY, VERDICT_FAILED } verdict;
+
+static verdict judge(const lead *l, int task, const gf_ending *e)
+{
+    if (e->status == GF_OK) return VERDICT_DONE;
+    if (gf_status_scope((gf_status)e->status) == GF_SCOPE_SWEEP) return VERDICT_RETURN;
+    if (is_worth_a_retry(e) && gf_farm_schedule_may_retry(&l->schedule, task)) return VERDICT_RETRY;
+    return VERDICT_FAILED;
+}
+
+/* What is wrong with more than this task ends the sweep: a full disk, say. */
+static gf_status take_return(lead *l, const gf_message *m)
+{
+    const gf_ending *e = &m->u.ending;
+    gf_farm_schedule_return(&l->schedule, m->task);
+    if (e->status == GF_INTERRUPTED || e->status == GF_LOST) return GF_OK;
+    l->fatal = (gf_status)e->status;
+    snprintf(l->fatal_reason, sizeof l->fatal_reason, "%s", e->reason);
+    return stop_all(l);
 }
 
 static gf_status take_ended(lead *l, const gf_message *m)
@@ -195,17 +212,24 @@ static gf_status take_ended(lead *l, const gf_message *m)
     rank_state *r = &l->ranks[m->from];
     r->idle = true;
     if (r->task != m->task || r->fence != m->fence) return GF_OK; /* of a lease that ran out */
-    r->task = -1;
+    gf_lead_note_full(l);
+    l->parts[m->task] = m->u.ending.status == GF_OK ? whole_part(l, r, m) : (gf_farm_part){ 0 };
+    l->stale = true;
     r->busy += m->u.ending.seconds;
-    tell_ended(l, m, r);
-    if (m->u.ending.status == GF_OK) {
+    verdict fate = judge(l, m->task, &m->u.ending);
+    tell_ended(l, m, r, fate == VERDICT_FAILED);
+    r->task = -1;
+    if (fate == VERDICT_DONE) {
         gf_farm_schedule_done(&l->schedule, m->task);
-        count_time(l, r, m->task);
-    } else if (m->u.ending.status == GF_INTERRUPTED || m->u.ending.status == GF_LOST) {
-        gf_farm_schedule_return(&l->schedule, m->task);
+    } else if (fate == VERDICT_RETRY) {
+        gf_farm_schedule_retry(&l->schedule, m->task);
+    } else if (fate == VERDICT_FAILED) {
+        gf_farm_schedule_failed(&l->schedule, m->task);
+        block_dependents(l, m->task);
     } else {
-        status = take_failure(l, m);
+        status = take_return(l, m);
     }
+    release_held(l);
     gf_assembly_release(&r->log);
     return status;
 }
@@ -273,7 +297,8 @@ static gf_status drain(lead *l)
     gf_status status = GF_OK;
     gf_message message;
     while (gf_transport_receive(l->farm->transport, &message)) {
-        l->nap = NAP_LEAST;
+        if (message.kind != GF_MESSAGE_BEAT && message.kind != GF_MESSAGE_RENEW)
+            gf_farm_news(&l->quiet);
         GF_TRY(take_message(l, &message));
     }
 out:
@@ -283,7 +308,7 @@ out:
 /* Fails when tasks wait and nobody is left to do them. */
 static gf_status check_workers(const lead *l)
 {
-    bool waits = gf_clock() - l->begin < START_SECONDS;
+    bool waits = gf_clock() - l->begin < l->patience;
     for (int rank = 0; rank < l->size; rank++) {
         const rank_state *r = &l->ranks[rank];
         if (r->greeted ? !r->gone && !r->retired : waits) return GF_OK;
@@ -298,11 +323,18 @@ static bool is_over(const lead *l)
            ((l->stopping || l->late) && l->schedule.running == 0);
 }
 
+/* Whoever asks us to save before a job ends may be late, or be lost while we start. */
+static bool is_time_up(const lead *l)
+{
+    double whole = l->master->options.time_left;
+    return whole > 2 * SAVE_SECONDS && gf_clock() - l->begin > whole - SAVE_SECONDS;
+}
+
 static gf_status heed_signals(lead *l)
 {
     if (gf_farm_asked() == GF_ASKED_NOW)
         return gf_fail(GF_INTERRUPTED, "interrupted twice: left without saving");
-    return gf_farm_asked() == GF_ASKED_SAVE ? stop_all(l) : GF_OK;
+    return gf_farm_asked() == GF_ASKED_SAVE || is_time_up(l) ? stop_all(l) : GF_OK;
 }
 
 static gf_status lead_loop(lead *l)
@@ -314,12 +346,21 @@ static gf_status lead_loop(lead *l)
         expire_leases(l);
         GF_TRY(assign_all(l));
         GF_TRY(check_workers(l));
-        GF_TRY(gf_worker_tick(&l->farm->worker, l->nap));
-        l->nap = l->nap * 2 < NAP_MOST ? l->nap * 2 : NAP_MOST;
+        GF_TRY(gf_worker_tick(&l->farm->worker, gf_farm_nap(&l->quiet)));
         gf_lead_tick(l);
     }
 out:
     return status;
+}
+
+static void note_done_before(lead *l)
+{
+    for (int i = 0; i < l->master->task_count; i++) {
+        const gf_farm_task *task = &l->master->tasks[i];
+        if (task->done)
+            l->parts[i] =
+                (gf_farm_part){ .done = 1, .timed = task->took > 0, .seconds = task->took };
+    }
 }
 
 static gf_status lead_init(lead *l)
@@ -331,14 +372,21 @@ static gf_status lead_init(lead *l)
     l->ranks = gf_alloc((size_t)l->size, sizeof *l->ranks);
     l->fences = gf_alloc((size_t)l->master->task_count, sizeof *l->fences);
     l->blocked = gf_alloc((size_t)l->master->task_count, sizeof *l->blocked);
-    GF_TRY_ALLOC(l->ranks && l->fences && l->blocked);
+    l->released = gf_alloc((size_t)l->master->task_count, sizeof *l->released);
+    l->parts = gf_alloc((size_t)l->master->task_count, sizeof *l->parts);
+    GF_TRY_ALLOC(l->ranks && l->fences && l->blocked && l->released && l->parts);
+    note_done_before(l);
     for (int rank = 0; rank < l->size; rank++) l->ranks[rank].task = -1;
     GF_TRY(gf_farm_schedule_init(&l->schedule, l->master->tasks, l->master->task_count,
                                  l->master->options.max_attempts));
+    for (int task = 0; task < l->master->task_count; task++)
+        if (l->master->tasks[task].failed) block_dependents(l, task);
+    release_held(l);
     snprintf(hello.u.line, sizeof hello.u.line, "%s", farm->worker.host);
-    GF_TRY(gf_transport_send(farm->transport, 0, &hello));
+    if (!l->master->options.hollow || l->size == 1)
+        GF_TRY(gf_transport_send(farm->transport, 0, &hello));
     l->begin = gf_clock();
-    l->nap = NAP_LEAST;
+    l->patience = gf_farm_patience();
 out:
     return status;
 }
@@ -350,6 +398,8 @@ static void lead_release(lead *l)
     free(l->ranks);
     free(l->fences);
     free(l->blocked);
+    free(l->released);
+    free(l->parts);
 }
 
 gf_status gf_farm_lead(gf_farm *farm, const gf_farm_master *master, int *failed)
@@ -358,6 +408,7 @@ gf_status gf_farm_lead(gf_farm *farm, const gf_farm_master *master, int *failed)
     lead l = { .farm = farm, .master = master, .fatal = GF_OK };
     GF_TRY(lead_init(&l));
     GF_TRY(lead_loop(&l));
+    gf_lead_tell(&l);
     *failed = l.schedule.failed + l.schedule.blocked;
     if (l.fatal != GF_OK)
         status = gf_fail(l.fatal, "%s", l.fatal_reason);

@@ -25,6 +25,8 @@ void gf_farm_share_node(gf_worker *worker, const gf_transport *transport)
     int rank, size;
     gf_transport_node(transport, &all, &rank, &size);
     take_share(&worker->cores, &all, rank, size);
+    worker->node_ranks = size;
+    worker->node_cores = CPU_COUNT(&all);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     worker->memory_share = (int64_t)(MEMORY_SHARE * memory / size);
     long online = sysconf(_SC_NPROCESSORS_ONLN);

@@ -1,91 +1,129 @@
-/* How far a sweep is and how long it will take: costs of tasks, corrected by the measured pace. */
+/* How far a sweep is and how long it will take: what was predicted, corrected by what is measured.
+ */
 #include "lead.h"
 
 #include <math.h>
+#include <time.h>
 
-#define TICK_SECONDS 0.25
+#define TICK_SECONDS     0.25
+#define ESTIMATE_SECONDS 1.0
+#define ESTIMATE_SHARE   0.003 /* of a core */
 
-static double remaining_cost(const lead *l)
+/* ---- the rest ---- */
+
+gf_farm_part gf_lead_part(const lead *l, const rank_state *r, double done)
 {
-    double cost = 0;
-    for (int task = 0; task < l->schedule.count; task++)
-        if (l->schedule.state[task] <= GF_TASK_RUNNING) cost += l->master->tasks[task].cost;
-    for (int rank = 0; rank < l->size; rank++)
-        if (l->ranks[rank].task >= 0)
-            cost -= l->ranks[rank].share * l->master->tasks[l->ranks[rank].task].cost;
-    return cost;
+    double now = gf_clock();
+    bool first = l->fences[r->task] == l->master->options.first_fence + 1;
+    if (first && !l->master->tasks[r->task].begun)
+        return (gf_farm_part){ .done = done, .timed = done, .seconds = now - r->started };
+    return (gf_farm_part){ .done = done,
+                           .timed = r->share > 0 ? done - r->first_share : 0,
+                           .seconds = now - r->first_heard };
 }
 
-/* No number of ranks is faster than the longest chain that is left. */
-static double longest_path(const lead *l)
+static void note_running(lead *l)
 {
-    double longest = 0;
-    for (int task = 0; task < l->schedule.count; task++) {
-        if (l->schedule.state[task] != GF_TASK_READY) continue;
-        longest = fmax(longest, l->schedule.priority[task]);
-    }
-    for (int rank = 0; rank < l->size; rank++) {
-        int task = l->ranks[rank].task;
-        if (task < 0) continue;
-        longest = fmax(longest, l->schedule.priority[task] -
-                                    l->ranks[rank].share * l->master->tasks[task].cost);
-    }
-    return longest;
-}
-
-/* Seconds per cost so far, running tasks by their shares included; NaN before any is known. */
-static double seconds_per_cost(const lead *l, double now)
-{
-    double cost = l->cost_done, seconds = l->seconds_done;
     for (int rank = 0; rank < l->size; rank++) {
         const rank_state *r = &l->ranks[rank];
-        if (r->task >= 0 && r->share - r->first_share > 0.02) {
-            cost += (r->share - r->first_share) * l->master->tasks[r->task].cost;
-            seconds += now - r->first_heard;
-        }
+        if (r->task < 0) continue;
+        l->parts[r->task] = gf_lead_part(l, r, fmin(r->share, 0.99));
+        l->parts[r->task].running = true;
     }
-    return cost > 0 ? seconds / cost : NAN;
 }
 
-static void estimate_remaining(const lead *l, gf_farm_progress *p, double now)
+static void note_lost(lead *l)
 {
-    double rate = seconds_per_cost(l, now), half = 0.5;
-    int workers = p->ranks > 0 ? p->ranks : 1;
-    p->remaining = rate * fmax(remaining_cost(l) / workers, longest_path(l));
-    if (l->timed > 1 && l->cost_done > 0) {
-        double variance = l->ratio_squares / l->timed - rate * rate;
-        half = 0.05 + 1.96 * sqrt(variance > 0 ? variance : 0) / rate / sqrt(l->timed);
-    }
-    if (half > 0.5) half = 0.5;
-    p->remaining_low = p->remaining * (1 - half);
-    p->remaining_high = p->remaining * (1 + half);
+    for (int task = 0; task < l->schedule.count; task++)
+        if (l->schedule.state[task] >= GF_TASK_FAILED) l->parts[task].done = 1;
 }
 
-void gf_lead_tick(lead *l)
+static int count_ranks(const lead *l)
 {
-    double now = gf_clock(), busy = 0;
+    int ranks = 0;
+    for (int rank = 0; rank < l->size; rank++)
+        ranks += l->ranks[rank].greeted && !l->ranks[rank].gone;
+    return ranks;
+}
+
+static void estimate(lead *l, double now)
+{
+    clock_t begin = clock(); /* of the processor: the trainings beside us make us slow, not dear */
+    int ranks = count_ranks(l);
+    note_running(l);
+    note_lost(l);
+    if (gf_farm_estimate_rest(&l->estimate, l->master->tasks, l->parts, l->schedule.count,
+                              ranks > 0 ? ranks : 1, &l->master->options.doubt) != GF_OK)
+        l->estimate.seconds = l->estimate.low = l->estimate.high = NAN;
+    l->estimated = now;
+    l->stale = false;
+    l->estimate_cost = (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+/* Now and then, for a small part of the time; in between the clock runs down. */
+static void fill_remaining(lead *l, gf_farm_progress *p, double now)
+{
+    double pause = fmax(ESTIMATE_SECONDS, l->estimate_cost / ESTIMATE_SHARE);
+    if (l->estimated == 0 || now - l->estimated > pause) estimate(l, now);
+    double since = now - l->estimated;
+    p->remaining = fmax(0, l->estimate.seconds - since);
+    p->remaining_low = fmax(0, l->estimate.low - since);
+    p->remaining_high = fmax(0, l->estimate.high - since);
+    if (isnan(l->estimate.seconds)) p->remaining = p->remaining_low = p->remaining_high = NAN;
+}
+
+/* ---- the share of the time that ranks are busy ---- */
+
+/* Rank seconds in tasks so far. */
+static double busy_seconds(const lead *l, double now)
+{
+    double busy = 0;
+    for (int rank = 0; rank < l->size; rank++)
+        busy += l->ranks[rank].busy + (l->ranks[rank].task >= 0 ? now - l->ranks[rank].started : 0);
+    return busy;
+}
+
+void gf_lead_note_full(lead *l)
+{
+    double now = gf_clock();
+    for (int rank = 0; rank < l->size; rank++) {
+        const rank_state *r = &l->ranks[rank];
+        if (r->task < 0 && r->greeted && !r->gone && !r->retired) return;
+    }
+    l->full = now - l->begin;
+    l->full_busy = busy_seconds(l, now) / (l->full * l->size);
+}
+
+void gf_lead_tell(lead *l)
+{
+    double now = gf_clock();
     gf_farm_progress p = { .total = l->schedule.count,
                            .done = l->schedule.done,
                            .failed = l->schedule.failed,
                            .blocked = l->schedule.blocked,
                            .running = l->schedule.running,
-                           .elapsed = now - l->begin };
-    if (!l->master->tick || now - l->ticked < TICK_SECONDS) return;
+                           .elapsed = now - l->begin,
+                           .line = l->ranks[l->newest].line };
     l->ticked = now;
-    for (int rank = 0; rank < l->size; rank++) {
-        const rank_state *r = &l->ranks[rank];
-        p.ranks += r->greeted && !r->gone;
-        busy += r->busy + (r->task >= 0 ? now - r->started : 0);
-    }
-    p.busy = busy / (p.elapsed * l->size);
-    p.line = l->ranks[l->newest].line;
-    estimate_remaining(l, &p, now);
-    l->master->tick(l->master->context, &p);
+    p.ranks = count_ranks(l);
+    gf_lead_note_full(l);
+    p.busy = busy_seconds(l, now) / (p.elapsed * l->size);
+    p.full = l->full;
+    p.full_busy = l->full_busy;
+    fill_remaining(l, &p, now);
+    if (l->master->tick) l->master->tick(l->master->context, &p);
 }
 
-double gf_lead_cost_left(const lead *l)
+void gf_lead_tick(lead *l)
 {
-    double now = gf_clock(), rate = seconds_per_cost(l, now);
-    double left = l->master->options.time_left - (now - l->begin);
-    return l->master->options.time_left > 0 && isfinite(rate) && rate > 0 ? left / rate : INFINITY;
+    if (gf_clock() - l->ticked >= TICK_SECONDS) gf_lead_tell(l);
+}
+
+double gf_lead_cost_left(lead *l)
+{
+    double time_left = l->master->options.time_left, now = gf_clock();
+    if (time_left <= 0) return INFINITY;
+    if (l->stale) estimate(l, now);
+    return isfinite(l->estimate.seconds) ? (time_left - (now - l->begin)) / l->estimate.factor
+                                         : INFINITY;
 }

@@ -42,6 +42,7 @@ enum { GF_PIECE = 3072 };
 
 typedef struct gf_assignment {
     int32_t threads; /* 0: the rank's own share */
+    int32_t hollow;  /* answer at once, without an executor */
     double lease_seconds, deadline_seconds;
     int64_t memory_limit;
 } gf_assignment;
@@ -49,7 +50,7 @@ typedef struct gf_assignment {
 typedef struct gf_ending {
     int32_t status, signal, hung, exhausted;
     int64_t peak_memory;
-    double seconds;
+    double seconds, first_share; /* first_share: 1 where it was found finished */
     char host[64], reason[512];
 } gf_ending;
 

@@ -1,13 +1,17 @@
-/* Longest remaining path first (Graham's list scheduling with critical-path priorities). */
+/* Longest remaining path first (Graham's list scheduling with critical-path priorities) among the
+ * tasks of highest urgency. */
 #include "schedule.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the heap of ready tasks: highest priority on top, lower number first among equals ---- */
+/* ---- the heap of ready tasks: most urgent, then highest priority on top, lower number first among
+ * equals ---- */
 
 static bool comes_before(const gf_farm_schedule *s, int a, int b)
 {
+    if (s->tasks[a].urgency != s->tasks[b].urgency)
+        return s->tasks[a].urgency > s->tasks[b].urgency;
     return s->priority[a] > s->priority[b] || (s->priority[a] == s->priority[b] && a < b);
 }
 
@@ -114,10 +118,15 @@ out:
 static void set_states(gf_farm_schedule *s)
 {
     for (int i = 0; i < s->count; i++) {
+        s->held[i] = s->tasks[i].held && !s->tasks[i].done;
+        s->missing[i] = s->held[i];
         for (int k = 0; k < s->tasks[i].need_count; k++)
             s->missing[i] += !s->tasks[s->tasks[i].needs[k]].done;
-        s->state[i] = s->tasks[i].done ? GF_TASK_DONE : GF_TASK_WAITING;
-        s->done += s->tasks[i].done;
+        s->state[i] = s->tasks[i].done     ? GF_TASK_DONE
+                      : s->tasks[i].failed ? GF_TASK_FAILED
+                                           : GF_TASK_WAITING;
+        s->done += s->state[i] == GF_TASK_DONE;
+        s->failed += s->state[i] == GF_TASK_FAILED;
     }
     for (int i = 0; i < s->count; i++)
         if (s->state[i] == GF_TASK_WAITING && s->missing[i] == 0) push_ready(s, i);
@@ -137,8 +146,9 @@ gf_status gf_farm_schedule_init(gf_farm_schedule *s, const gf_farm_task *tasks, 
     s->first = gf_alloc(n + 1, sizeof *s->first);
     s->dependents = gf_alloc(needs, sizeof *s->dependents);
     s->heap = gf_alloc(n, sizeof *s->heap);
+    s->held = gf_alloc(n, sizeof *s->held);
     GF_TRY_ALLOC(s->state && s->attempts && s->missing && s->priority && s->first &&
-                 s->dependents && s->heap);
+                 s->dependents && s->heap && s->held);
     list_dependents(s);
     GF_TRY(set_priorities(s));
     set_states(s);
@@ -155,6 +165,7 @@ void gf_farm_schedule_release(gf_farm_schedule *s)
     free(s->first);
     free(s->dependents);
     free(s->heap);
+    free(s->held);
     *s = (gf_farm_schedule){ 0 };
 }
 
@@ -171,16 +182,24 @@ int gf_farm_schedule_take(gf_farm_schedule *s, double most)
     return task;
 }
 
+static void miss_one_less(gf_farm_schedule *s, int task)
+{
+    if (--s->missing[task] == 0 && s->state[task] == GF_TASK_WAITING) push_ready(s, task);
+}
+
 void gf_farm_schedule_done(gf_farm_schedule *s, int task)
 {
     s->state[task] = GF_TASK_DONE;
     s->running--;
     s->done++;
-    for (int k = s->first[task]; k < s->first[task + 1]; k++) {
-        int dependent = s->dependents[k];
-        if (--s->missing[dependent] == 0 && s->state[dependent] == GF_TASK_WAITING)
-            push_ready(s, dependent);
-    }
+    for (int k = s->first[task]; k < s->first[task + 1]; k++) miss_one_less(s, s->dependents[k]);
+}
+
+void gf_farm_schedule_let_go(gf_farm_schedule *s, int task)
+{
+    if (!s->held[task]) return;
+    s->held[task] = false;
+    miss_one_less(s, task);
 }
 
 void gf_farm_schedule_return(gf_farm_schedule *s, int task)
@@ -190,35 +209,37 @@ void gf_farm_schedule_return(gf_farm_schedule *s, int task)
     push_ready(s, task);
 }
 
-/* Everything that waits for `task`, directly or not; `blocked` is the queue of the search. */
-static int block_dependents(gf_farm_schedule *s, int task, int *blocked)
+bool gf_farm_schedule_may_retry(const gf_farm_schedule *s, int task)
+{
+    return s->attempts[task] < s->max_attempts;
+}
+
+void gf_farm_schedule_retry(gf_farm_schedule *s, int task)
+{
+    s->running--;
+    push_ready(s, task);
+}
+
+void gf_farm_schedule_failed(gf_farm_schedule *s, int task)
+{
+    s->running--;
+    s->state[task] = GF_TASK_FAILED;
+    s->failed++;
+}
+
+int gf_farm_schedule_block(gf_farm_schedule *s, int task, int *blocked)
 {
     int size = 0, at = 0;
-    for (int from = task;; from = blocked[at++]) {
+    for (int from = task;; from = blocked[at++]) { /* breadth first; `blocked` is the queue */
         for (int k = s->first[from]; k < s->first[from + 1]; k++) {
             int dependent = s->dependents[k];
             if (s->state[dependent] != GF_TASK_WAITING) continue;
             s->state[dependent] = GF_TASK_BLOCKED;
+            s->blocked++;
             blocked[size++] = dependent;
         }
         if (at == size) return size;
     }
-}
-
-bool gf_farm_schedule_failed(gf_farm_schedule *s, int task, bool retry, int *blocked,
-                             int *blocked_count)
-{
-    *blocked_count = 0;
-    s->running--;
-    if (retry && s->attempts[task] < s->max_attempts) {
-        push_ready(s, task);
-        return false;
-    }
-    s->state[task] = GF_TASK_FAILED;
-    s->failed++;
-    *blocked_count = block_dependents(s, task, blocked);
-    s->blocked += *blocked_count;
-    return true;
 }
 
 bool gf_farm_schedule_is_over(const gf_farm_schedule *s)

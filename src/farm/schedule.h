@@ -18,11 +18,12 @@ typedef struct gf_farm_schedule {
     int count, max_attempts;
     gf_task_state *state;
     int *attempts;    /* begun so far */
-    int *missing;     /* needs that are not done */
+    int *missing;     /* needs that are not done, and one more where it is held */
     double *priority; /* cost of the longest chain from here to an end */
     int *dependents;  /* those that need task i: dependents[first[i] .. first[i + 1]) */
     int *first;
-    int *heap, heap_size; /* ready tasks, the longest chain on top */
+    bool *held;
+    int *heap, heap_size; /* ready tasks, the most urgent on top, and of these the longest chain */
     int done, failed, blocked, running;
 } gf_farm_schedule;
 
@@ -36,10 +37,16 @@ int gf_farm_schedule_take(gf_farm_schedule *schedule, double most);
 void gf_farm_schedule_done(gf_farm_schedule *schedule, int task);
 /* Back into the queue without a mark (interrupted, lease lost). */
 void gf_farm_schedule_return(gf_farm_schedule *schedule, int task);
-/* An attempt failed. retry: another might not. True: the task has now failed for good, and those
- * that need it are blocked; blocked[count] receives them, *blocked_count of them. */
-bool gf_farm_schedule_failed(gf_farm_schedule *schedule, int task, bool retry, int *blocked,
-                             int *blocked_count);
+/* An attempt failed, and another may follow: then it goes back into the queue. */
+bool gf_farm_schedule_may_retry(const gf_farm_schedule *schedule, int task);
+void gf_farm_schedule_retry(gf_farm_schedule *schedule, int task);
+/* A running task has failed for good. */
+void gf_farm_schedule_failed(gf_farm_schedule *schedule, int task);
+/* Everything that waits for a task that has failed, directly or not, is blocked; blocked[count]
+ * receives what was not yet; returns how many. */
+int gf_farm_schedule_block(gf_farm_schedule *schedule, int task, int *blocked);
+/* A held task is held no longer; nothing where it was not. */
+void gf_farm_schedule_let_go(gf_farm_schedule *schedule, int task);
 /* Nothing runs and nothing is ready. */
 bool gf_farm_schedule_is_over(const gf_farm_schedule *schedule);
 

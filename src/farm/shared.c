@@ -24,6 +24,7 @@ void gf_shared_reset(gf_shared *shared, double lease_until)
     atomic_store(&shared->stop, false);
     atomic_store(&shared->lease_until, lease_until);
     atomic_store(&shared->share, 0);
+    atomic_store(&shared->first_share, 0);
     atomic_store(&shared->line_version, 0);
     atomic_store(&shared->status, GF_INTERNAL);
     shared->line[0] = shared->reason[0] = '\0';
@@ -32,6 +33,7 @@ void gf_shared_reset(gf_shared *shared, double lease_until)
 
 void gf_shared_say(gf_shared *shared, double share, const char *line)
 {
+    if (atomic_load(&shared->share) <= 0) atomic_store(&shared->first_share, share);
     atomic_store(&shared->share, share);
     if (!line) return;
     atomic_fetch_add(&shared->line_version, 1);

@@ -13,8 +13,8 @@ typedef struct gf_shared {
     _Atomic bool stop;
     _Atomic double lease_until; /* gf_clock */
     /* executor -> rank */
-    _Atomic double share;
-    _Atomic uint32_t line_version; /* odd while the line is written */
+    _Atomic double share, first_share; /* first: the first above 0; a resumed task begins there */
+    _Atomic uint32_t line_version;     /* odd while the line is written */
     char line[128];
     _Atomic int32_t status; /* of the finished task; valid when the executor ended by itself */
     char reason[512];

@@ -1,6 +1,7 @@
 /* The worker's side of the protocol. */
 #include "worker.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,28 @@
 
 #define BEAT_SECONDS 1.0
 #define LEASE_MARGIN 0.75 /* our lease ends this much earlier than the master's */
+#define DEAF_SECONDS 30.0 /* for a zygote to report an executor that has ended */
+#define BRISK_LOOKS  16   /* without a nap between them, where news comes fast */
+#define NAP_LOOKS    10   /* and with naps, each twice as long as the one before */
+#define NEWS_LOOKS   3 /* taken back by news: the next is looked for after an eighth of this wait */
+#define NAP_LEAST    20e-6
+#define NAP_MOST     10e-3 /* what a message may wait in quiet times; 0.3 % of a core */
+
+/* ---- pace ---- */
+
+double gf_farm_nap(int *looks)
+{
+    int naps = *looks - BRISK_LOOKS;
+    if (naps < NAP_LOOKS) ++*looks;
+    return naps < 0 ? 0 : fmin(NAP_LEAST * (1 << naps), NAP_MOST);
+}
+
+void gf_farm_news(int *looks)
+{
+    *looks = *looks > NEWS_LOOKS ? *looks - NEWS_LOOKS : 0;
+}
+
+/* ---- from start to end ---- */
 
 void gf_worker_init(gf_worker *w, gf_transport *transport, gf_zygote *zygote, gf_shared *shared)
 {
@@ -43,6 +66,15 @@ static gf_status give_back(gf_worker *w)
     return gf_transport_send(w->transport, 0, &message);
 }
 
+/* Only the protocol is measured. */
+static gf_status answer_at_once(gf_worker *w)
+{
+    gf_message message = answer(w, GF_MESSAGE_ENDED);
+    message.u.ending.status = GF_OK;
+    snprintf(message.u.ending.host, sizeof message.u.ending.host, "%s", w->host);
+    return gf_transport_send(w->transport, 0, &message);
+}
+
 static gf_status begin_task(gf_worker *w, const gf_message *assign)
 {
     double now = gf_clock();
@@ -50,9 +82,10 @@ static gf_status begin_task(gf_worker *w, const gf_message *assign)
     int threads = a->threads > 0 ? a->threads : CPU_COUNT(&w->cores);
     w->lease = *assign;
     if (w->retired) return give_back(w); /* it crossed our BYE */
+    if (a->hollow) return answer_at_once(w);
     w->busy = true;
     w->revoked = w->hung = w->exhausted = false;
-    w->started = w->beat_sent = now;
+    w->started = w->beat_sent = w->zygote_heard = now;
     gf_shared_reset(w->shared, now + LEASE_MARGIN * a->lease_seconds);
     const gf_order order = { .task = assign->task,
                              .attempt = assign->attempt,
@@ -105,6 +138,7 @@ static gf_status part(gf_worker *w)
 gf_status gf_worker_handle(gf_worker *w, const gf_message *message)
 {
     w->heard = gf_clock();
+    if (message->kind != GF_MESSAGE_RENEW) gf_farm_news(&w->quiet);
     switch (message->kind) {
     case GF_MESSAGE_STUDY:
         if (gf_assembly_add(&w->study, &message->u.piece) && !w->broken)
@@ -171,7 +205,8 @@ static void fill_ending(const gf_worker *w, gf_message *message, const gf_report
                            .hung = w->hung,
                            .exhausted = may_be_memory(w, status),
                            .peak_memory = end->peak_memory,
-                           .seconds = gf_clock() - w->started };
+                           .seconds = gf_clock() - w->started,
+                           .first_share = atomic_load(&w->shared->first_share) };
     snprintf(ending->host, sizeof ending->host, "%s", w->host);
     describe_end(w, ending, end);
 }
@@ -194,6 +229,7 @@ static gf_status end_task(gf_worker *w, const gf_report_of_end *end)
     gf_status status = GF_OK;
     gf_message message = answer(w, GF_MESSAGE_ENDED);
     w->busy = false;
+    gf_farm_news(&w->quiet); /* the next lease may come at once */
     fill_ending(w, &message, end);
     gf_status status_of_task = (gf_status)message.u.ending.status;
     if (status_of_task != GF_OK && status_of_task != GF_INTERRUPTED && status_of_task != GF_LOST)
@@ -237,13 +273,27 @@ static gf_status send_beat(gf_worker *w, double now)
     return gf_transport_send(w->transport, 0, &beat);
 }
 
+/* A zygote that is stopped, or stuck, neither reports nor kills: it goes, and with it its executor;
+ * the closed socket then says the rest. An ended executor has no memory left. */
+static void watch_zygote(gf_worker *w, double now)
+{
+    int executor = atomic_load(&w->shared->executor);
+    bool runs = executor > 0 && resident(executor) > 0;
+    if (runs && !w->revoked && !w->hung && !w->exhausted) w->zygote_heard = now;
+    if (now - w->zygote_heard < DEAF_SECONDS) return;
+    gf_log(GF_WARN, "farm", "the zygote of rank %d on %s is stuck", gf_transport_rank(w->transport),
+           w->host);
+    kill(w->zygote->pid, SIGKILL);
+}
+
 static gf_status watch(gf_worker *w)
 {
     gf_status status = GF_OK;
     double now = gf_clock();
     if (now - w->beat_sent < BEAT_SECONDS) return GF_OK;
     GF_TRY(send_beat(w, now));
-    if (!w->busy) return GF_OK;
+    if (!w->busy || w->broken) return GF_OK;
+    watch_zygote(w, now);
     w->revoked |= now > atomic_load(&w->shared->lease_until);
     if (w->revoked || is_over_limit(w, now)) gf_zygote_kill(w->zygote);
 out:

@@ -10,6 +10,7 @@ typedef struct gf_worker {
     gf_zygote *zygote;
     gf_shared *shared;
     cpu_set_t cores; /* this rank's share of the node */
+    int node_ranks, node_cores;
     int64_t memory_share;
     char host[64];
 
@@ -20,8 +21,9 @@ typedef struct gf_worker {
     bool revoked, hung, exhausted; /* why the running executor is being ended */
     gf_message lease;              /* the ASSIGN that runs */
     gf_assembly study;
-    double started, beat_sent, heard; /* gf_clock */
-    double parting;                   /* when the master asked us to leave; 0: not yet */
+    double started, beat_sent, heard, zygote_heard; /* gf_clock */
+    int quiet;                                      /* of gf_farm_nap */
+    double parting; /* when the master asked us to leave; 0: not yet */
 } gf_worker;
 
 void gf_worker_init(gf_worker *worker, gf_transport *transport, gf_zygote *zygote,
@@ -34,5 +36,13 @@ gf_status gf_worker_tick(gf_worker *worker, double seconds);
 void gf_worker_stop(gf_worker *worker);
 /* Takes no more tasks, but stays until all leave together; the master is told once. */
 gf_status gf_worker_retire(gf_worker *worker);
+
+/* How a loop paces its looks at messages: *looks, from 0, says how hurried it is. The first gives s
+ * to wait until the next look: none at first, then twice as long each time, up to 10 ms. The second
+ * is told of news, and makes the next waits shorter. Beats and their answers are no news, so that a
+ * farm that only trains stays out of the trainings' way; and what counts is looks, not time, as
+ * being off the core is not silence. */
+double gf_farm_nap(int *looks);
+void gf_farm_news(int *looks);
 
 #endif

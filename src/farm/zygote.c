@@ -198,6 +198,7 @@ static void zygote_main(int socket, gf_shared *shared, const gf_farm_program *pr
     signal(SIGUSR1, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write then says that the file may not grow */
     if (program->prepare && program->prepare(program->context) != GF_OK) _exit(1);
     zygote_loop(&z);
     _exit(0);

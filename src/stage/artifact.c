@@ -1,5 +1,6 @@
-/* The artifact of a finished stage: the network, what it was made from, its metrics and learning
- * curve as text. Nothing in it depends on when, where or how often the stage ran. */
+/* The artifact of a finished stage: the network (of a segment that is not the last: the training
+ * state), what it was made from, its metrics and learning curve as text. Nothing in it depends on
+ * when, where or how often the stage ran. */
 #include "work.h"
 
 #include <inttypes.h>
@@ -40,15 +41,16 @@ out:
 gf_status gf_stage_save_artifact(gf_stage_work *work)
 {
     gf_status status;
-    gf_artifact artifact = { 0 };
-    GF_TRY(gf_net_save(work->net, &artifact));
+    gf_artifact artifact = work->left; /* of a segment: what its training goes on from */
+    work->left = (gf_artifact){ 0 };
+    if (!artifact.graph) GF_TRY(gf_net_save(work->net, &artifact));
     if (!artifact.facts) GF_TRY_ALLOC(artifact.facts = gf_options_create());
     GF_TRY(fill_facts(artifact.facts, work));
     if (!gf_stage_lease_valid(work)) {
         status = gf_fail(GF_LOST, "the lease ran out before the artifact was written");
         goto out;
     }
-    GF_TRY(gf_artifact_save(work->artifact_path, &artifact));
+    GF_TRY(gf_artifact_save_as(work->artifact_path, work->checkpoint_path, &artifact));
 out:
     gf_artifact_release(&artifact);
     return status;

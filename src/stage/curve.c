@@ -3,6 +3,7 @@
 #include "work.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 gf_status gf_curve_add(gf_options *curve, const gf_epoch_row *row)
@@ -38,17 +39,37 @@ static bool parse_row(gf_epoch_row *row, const char *key, const char *value)
                   &row->train_accuracy, &row->validation_loss, &row->validation_accuracy) == 6;
 }
 
+/* there[epoch]: the slot has that row already, with the seconds that it took. */
+static gf_status find_rows(bool *there, gf_stage_work *work)
+{
+    gf_status status;
+    int count = 0;
+    gf_epoch_row *rows = gf_alloc((size_t)work->row->epochs + 1, sizeof *rows);
+    GF_TRY_ALLOC(rows);
+    GF_TRY(gf_study_read_epochs(work->study, work->index, rows, &count));
+    for (int i = 0; i < count; i++) there[rows[i].epoch] = true;
+out:
+    free(rows);
+    return status;
+}
+
 gf_status gf_curve_publish(gf_stage_work *work)
 {
     gf_status status = GF_OK;
+    bool *there = gf_alloc((size_t)work->row->epochs + 1, sizeof *there);
+    GF_TRY_ALLOC(there);
+    GF_TRY(find_rows(there, work));
     for (int i = 0; i < gf_options_count(work->curve); i++) {
         gf_epoch_row row = { 0 };
-        if (!parse_row(&row, gf_options_key(work->curve, i), gf_options_value(work->curve, i)))
-            return gf_fail(GF_CORRUPT, "%s: not a line of a learning curve",
-                           gf_options_key(work->curve, i));
-        if (row.epoch >= 1 && row.epoch <= work->row->epochs)
+        if (!parse_row(&row, gf_options_key(work->curve, i), gf_options_value(work->curve, i))) {
+            status = gf_fail(GF_CORRUPT, "%s: not a line of a learning curve",
+                             gf_options_key(work->curve, i));
+            goto out;
+        }
+        if (row.epoch > work->segment.from && row.epoch <= work->row->epochs && !there[row.epoch])
             GF_TRY(gf_study_write_epoch(work->study, work->index, &row, work->fence));
     }
 out:
+    free(there);
     return status;
 }

@@ -43,6 +43,16 @@ static int64_t whole(const gf_options *facts, const char *key)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
+/* The segment before left its training state: with it and its learning curve this one goes on. */
+static gf_status go_on_from(gf_stage_work *work, gf_artifact *state)
+{
+    gf_status status = gf_curve_copy(work->curve, state->facts);
+    if (status != GF_OK) return status;
+    work->checkpoint = *state;
+    *state = (gf_artifact){ 0 };
+    return GF_OK;
+}
+
 static gf_status load_parent(gf_stage_work *work)
 {
     gf_status status;
@@ -54,6 +64,7 @@ static gf_status load_parent(gf_stage_work *work)
     work->original.macs = whole(artifact.facts, "original.macs");
     if (work->original.parameters <= 0 || work->original.weights <= 0 || work->original.macs <= 0)
         status = gf_fail(GF_CORRUPT, "the parent's artifact does not say what it was pruned from");
+    if (status == GF_OK && work->segment.from > 0) GF_TRY(go_on_from(work, &artifact));
 out:
     gf_artifact_release(&artifact);
     return status;
@@ -87,16 +98,26 @@ out:
 static gf_status load_checkpoint(gf_stage_work *work)
 {
     gf_status status = GF_OK;
+    gf_artifact found = { 0 };
     if (!gf_file_exists(work->checkpoint_path)) return GF_OK;
-    if (gf_artifact_load(&work->checkpoint, work->checkpoint_path) != GF_OK) {
+    if (gf_artifact_load(&found, work->checkpoint_path) != GF_OK) {
         gf_log(GF_WARN, "stage", "%s; starting the stage anew", gf_error_message());
-        gf_artifact_release(&work->checkpoint);
-        work->checkpoint = (gf_artifact){ 0 };
-        return GF_OK;
+        goto out;
     }
-    GF_TRY(gf_curve_copy(work->curve, work->checkpoint.facts));
+    GF_TRY(gf_curve_copy(work->curve, found.facts));
+    gf_artifact_release(&work->checkpoint);
+    work->checkpoint = found;
+    found = (gf_artifact){ 0 };
 out:
+    gf_artifact_release(&found);
     return status;
+}
+
+/* What was done and is gone or damaged now says nothing about this stage: the next run makes it
+ * again. */
+static gf_status as_surroundings(gf_status status)
+{
+    return status == GF_NOTFOUND || status == GF_CORRUPT ? GF_IO : status;
 }
 
 gf_status gf_stage_load_inputs(gf_stage_work *work)
@@ -106,8 +127,8 @@ gf_status gf_stage_load_inputs(gf_stage_work *work)
     GF_TRY(gf_fields_read(&options, gf_data_schema.fields, work->options, "data."));
     GF_TRY(gf_data_open(&work->data, &options));
     GF_TRY(gf_kernels_get(&work->kernels));
-    GF_TRY(work->row->parent >= 0 ? load_parent(work) : build_fresh(work));
-    GF_TRY(load_teachers(work));
+    GF_TRY(as_surroundings(work->row->parent >= 0 ? load_parent(work) : build_fresh(work)));
+    GF_TRY(as_surroundings(load_teachers(work)));
     GF_TRY(load_checkpoint(work));
 out:
     return status;
@@ -121,4 +142,5 @@ void gf_stage_release_inputs(gf_stage_work *work)
     gf_net_destroy(work->net);
     gf_data_close(work->data);
     gf_artifact_release(&work->checkpoint);
+    gf_artifact_release(&work->left);
 }

@@ -40,7 +40,8 @@ static gf_status on_epoch(void *context, const gf_epoch_row *row)
     GF_TRY(gf_study_write_epoch(work->study, work->index, row, work->fence));
     snprintf(line, sizeof line, "%s: epoch %d/%d, loss %.3f, validation %.1f %%", work->row->label,
              row->epoch, work->row->epochs, row->train_loss, 100 * row->validation_accuracy);
-    say(work, (double)row->epoch / work->row->epochs, line);
+    say(work, (double)(row->epoch - work->segment.from) / (work->row->epochs - work->segment.from),
+        line);
     gf_log(GF_INFO, "stage", "stage = %d, epoch = %d, loss = %.4f, validation = %.4f, s = %.1f",
            work->index, row->epoch, row->train_loss, row->validation_accuracy, row->seconds);
 out:
@@ -95,6 +96,9 @@ static gf_status run_training(gf_stage_work *work, const gf_schema *schema)
         .seed = (uint64_t)work->row->seed,
         .ordinal = (uint32_t)work->row->ordinal,
         .resume = work->checkpoint.facts ? &work->checkpoint : NULL,
+        .from = work->segment.from,
+        .until = work->segment.until,
+        .left = &work->left,
         .hooks = training_hooks(work),
     };
     return gf_train(&job);
@@ -153,7 +157,7 @@ static gf_status publish(gf_stage_work *work)
     gf_status status;
     if (!gf_stage_lease_valid(work))
         return gf_fail(GF_LOST, "the lease ran out before the result was written");
-    work->values[GF_METRIC_SECONDS] = gf_clock() - work->begin;
+    if (!work->found) work->values[GF_METRIC_SECONDS] = gf_clock() - work->begin;
     work->values[GF_METRIC_PEAK_MEMORY] = (double)gf_peak_memory();
     GF_TRY(gf_study_write_result(work->study, work->index, work->values, work->fence));
     GF_TRY(gf_study_write_state(work->study, work->index, GF_STAGE_DONE, work->fence));
@@ -178,7 +182,8 @@ out:
 static gf_status open_work(gf_stage_work *work)
 {
     gf_status status;
-    GF_TRY(gf_study_open(&work->study, work->dir, true));
+    status = gf_study_open(&work->study, work->dir, true);
+    GF_TRY(status == GF_NOTFOUND ? GF_IO : status); /* the run has it open: its folder is gone */
     const gf_study_plan *plan = gf_study_plan_get(work->study);
     if (work->index < 0 || work->index >= plan->stage_count) {
         status = gf_fail(GF_INVALID, "stage %d: the study has 0 to %d", work->index,
@@ -187,6 +192,7 @@ static gf_status open_work(gf_stage_work *work)
     }
     work->row = &plan->stages[work->index];
     GF_TRY(gf_options_parse(&work->options, work->row->options));
+    work->segment = gf_stage_segment(work->options);
     GF_TRY_ALLOC(work->curve = gf_options_create());
     for (int m = 0; m < GF_METRIC_COUNT; m++) work->values[m] = NAN;
     GF_TRY(find_paths(work));
@@ -203,10 +209,13 @@ gf_status gf_stage_run(const char *dir, int row, uint32_t fence, const gf_stage_
     };
     GF_TRY(open_work(&work));
     say(&work, 0, work.row->label);
-    if (gf_stage_reuse_artifact(&work) == GF_OK)
+    work.found = gf_stage_reuse_artifact(&work) == GF_OK;
+    if (work.found) {
+        say(&work, 1, NULL);
         GF_TRY(gf_curve_publish(&work));
-    else
+    } else {
         GF_TRY(compute(&work));
+    }
     GF_TRY(publish(&work));
 out:
     if (work.row) gf_stage_release_inputs(&work);

@@ -69,6 +69,17 @@ out:
     return status;
 }
 
+gf_segment gf_stage_segment(const gf_options *options)
+{
+    const char *from = gf_options_get(options, "segment.from");
+    const char *until = gf_options_get(options, "segment.until");
+    const char *epochs = gf_options_get(options, "epochs");
+    if (!from || !until || !epochs) return (gf_segment){ .last = true };
+    return (gf_segment){ .from = atoi(from),
+                         .until = atoi(until),
+                         .last = atoi(until) >= atoi(epochs) };
+}
+
 int gf_stage_epochs(const char *kind, const gf_options *options)
 {
     const char *name = gf_options_get(options, "method");

@@ -13,6 +13,7 @@ typedef struct gf_stage_work {
     int index;
     uint32_t fence;
     double begin; /* of gf_clock */
+    bool found;   /* its artifact was there: it only had to be looked up */
 
     gf_study *study;
     gf_options *options; /* the row's: data.*, model.*, seed, own keys */
@@ -24,7 +25,9 @@ typedef struct gf_stage_work {
     gf_net **teachers; /* [row->teacher_count] */
     gf_cost original;  /* of the network before any pruning: parameters, weights, macs */
 
-    gf_artifact checkpoint; /* graph NULL: none */
+    gf_segment segment;
+    gf_artifact checkpoint; /* graph NULL: none; the parent's where a segment goes on */
+    gf_artifact left;       /* training state at the end of a segment; graph NULL: none */
     gf_options *curve;      /* "curve.1 = steps lr ...", a line per finished epoch */
     double values[GF_METRIC_COUNT];
 } gf_stage_work;
@@ -38,7 +41,8 @@ void gf_stage_release_inputs(gf_stage_work *work);
 /* curve.c: learning curves as text, so that a checkpoint and an artifact carry them */
 gf_status gf_curve_add(gf_options *curve, const gf_epoch_row *row);
 gf_status gf_curve_copy(gf_options *to, const gf_options *from);
-/* Writes every line of the curve into the stage's slot. */
+/* Writes those lines of the curve into the stage's slot that are not there, but for those of
+ * segments before it. */
 gf_status gf_curve_publish(gf_stage_work *work);
 /* measure.c: fills work->values from work->net */
 gf_status gf_stage_measure(gf_stage_work *work);

@@ -1,10 +1,12 @@
 /* Artifacts and checkpoints: one HDF5 file each, there whole or not there.
  *
  * A file starts with 512 bytes of plain text (HDF5 calls it a user block) that give the length and
- * the XXH3-128 of all bytes after them, so that damage is found before HDF5 reads a byte. Then
- * /graph and /facts, one text each, and /tensors/<name> in the order of the list. Identity is the
- * hash of these contents; HDF5's bytes are the same as well with the same HDF5 and zlib. */
+ * the XXH3-128 of all bytes after them, so that damage is found before HDF5 reads a byte; a file is
+ * read in a process of its own. Then /graph and /facts, one text each, and /tensors/<name> in the
+ * order of the list. Identity is the hash of these contents; HDF5's bytes are the same as well with
+ * the same HDF5 and zlib. */
 #include "h5.h"
+#include "parcel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +92,7 @@ out:
     return status;
 }
 
-gf_status gf_artifact_save(const char *path, const gf_artifact *artifact)
+gf_status gf_artifact_save_as(const char *path, const char *stem, const gf_artifact *artifact)
 {
     gf_status status;
     gf_h5_file file = GF_H5_CLOSED;
@@ -100,17 +102,22 @@ gf_status gf_artifact_save(const char *path, const gf_artifact *artifact)
     GF_TRY(gf_h5_finish(&file));
     gf_h5_head(image.data, USER_BLOCK, FORMAT, VERSION, image.size - USER_BLOCK,
                image.data + USER_BLOCK);
-    GF_TRY(gf_file_write(path, image.data, image.size));
+    GF_TRY(gf_file_write_as(path, stem, image.data, image.size));
 out:
     gf_h5_close(&file);
     gf_h5_image_release(&image);
     return status;
 }
 
+gf_status gf_artifact_save(const char *path, const gf_artifact *artifact)
+{
+    return gf_artifact_save_as(path, path, artifact);
+}
+
 /* ---- load ---- */
 
-/* Length and digest of the whole file, before HDF5 sees it. */
-static gf_status check_bytes(const char *path)
+/* Before HDF5 sees the file. */
+gf_status gf_artifact_check(const char *path)
 {
     gf_status status;
     char *data = NULL, head[USER_BLOCK];
@@ -180,18 +187,70 @@ out:
     return status;
 }
 
+/* ---- from the reader's process to ours ---- */
+
+gf_status gf_artifact_put(gf_parcel_out *parcel, const gf_artifact *artifact)
+{
+    gf_status status = GF_OK;
+    char *facts = facts_of(artifact);
+    GF_TRY_ALLOC(facts);
+    gf_parcel_put_text(parcel, artifact->graph);
+    gf_parcel_put_text(parcel, facts);
+    gf_parcel_put_number(parcel, (uint64_t)artifact->tensors.count);
+    for (int i = 0; i < artifact->tensors.count; i++)
+        gf_parcel_put_tensor(parcel, &artifact->tensors.items[i]);
+out:
+    free(facts);
+    return status;
+}
+
+gf_status gf_artifact_take(gf_artifact *artifact, gf_parcel *parcel)
+{
+    gf_status status;
+    GF_TRY_ALLOC(artifact->graph = gf_strdup(gf_parcel_text(parcel)));
+    GF_TRY(gf_options_parse(&artifact->facts, gf_parcel_text(parcel)));
+    uint64_t count = gf_parcel_number(parcel, INT32_MAX);
+    for (uint64_t i = 0; i < count && !parcel->bad; i++)
+        GF_TRY(gf_parcel_tensor(&artifact->tensors, parcel));
+out:
+    return status;
+}
+
+typedef struct loading {
+    const char *path;
+    gf_artifact *artifact;
+} loading;
+
+static gf_status take_artifact(gf_parcel *parcel, void *context)
+{
+    return gf_artifact_take(((loading *)context)->artifact, parcel);
+}
+
+static gf_status read_artifact(gf_parcel_out *parcel, void *context)
+{
+    gf_status status;
+    const char *path = ((const loading *)context)->path;
+    gf_h5_file file = GF_H5_CLOSED;
+    gf_artifact artifact = { 0 };
+    GF_TRY(gf_artifact_check(path));
+    GF_TRY(gf_h5_open(&file, path));
+    GF_TRY(read_contents(&artifact, &file));
+    GF_TRY(gf_artifact_put(parcel, &artifact));
+out:
+    gf_h5_close(&file);
+    gf_artifact_release(&artifact);
+    return status;
+}
+
 gf_status gf_artifact_load(gf_artifact *artifact, const char *path)
 {
     gf_status status;
-    gf_h5_file file = GF_H5_CLOSED;
     gf_artifact loaded = { 0 };
-    GF_TRY(check_bytes(path));
-    GF_TRY(gf_h5_open(&file, path));
-    GF_TRY(read_contents(&loaded, &file));
+    loading it = { path, &loaded };
+    GF_TRY(gf_read_apart(path, read_artifact, take_artifact, &it));
     *artifact = loaded;
     loaded = (gf_artifact){ 0 };
 out:
-    gf_h5_close(&file);
     gf_artifact_release(&loaded);
     return status;
 }

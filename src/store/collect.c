@@ -1,4 +1,5 @@
-/* gc: removes from ROOT/stages what no sweep under ROOT refers to.
+/* gc: removes from ROOT/stages what no sweep under ROOT refers to; and what a finished sweep has
+ * left or does not keep.
  *
  * Only files whose names we give are ever touched. A sweep.h5 refers to its keys from the moment it
  * is there, so a run that plans to use an artifact protects it. When a sweep.h5 cannot be read
@@ -19,7 +20,11 @@ typedef struct reference {
     bool unfinished, live;         /* may want its checkpoint; its run holds a lease */
 } reference;
 
-typedef struct collection {
+typedef struct collection collection;
+/* Why the file may go; NULL: it stays. */
+typedef const char *judge(const collection *it, const char *name);
+
+struct collection {
     reference *references; /* sorted by key before anything is removed */
     size_t count, capacity;
     bool any_live, dry;
@@ -27,7 +32,7 @@ typedef struct collection {
     double bytes;
     gf_report_line *report;
     void *context;
-} collection;
+};
 
 /* ---- who refers to what ---- */
 
@@ -70,6 +75,15 @@ out:
     return status;
 }
 
+static bool same_study(const char *a, const char *b)
+{
+    char path[PATH_MAX];
+    struct stat first, second;
+    return gf_study_path(path, a, "sweep.h5") == GF_OK && stat(path, &first) == 0 &&
+           gf_study_path(path, b, "sweep.h5") == GF_OK && stat(path, &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 static gf_status open_folder(DIR **folder, const char *path)
 {
     *folder = opendir(path);
@@ -78,7 +92,9 @@ static gf_status open_folder(DIR **folder, const char *path)
                    strerror(errno));
 }
 
-static gf_status add_studies(collection *it, const char *root)
+/* `but`: a folder whose study is left out, NULL: none. It is known by its file, as an id can be
+ * copied. */
+static gf_status add_studies(collection *it, const char *root, const char *but)
 {
     gf_status status;
     DIR *folder = NULL;
@@ -87,7 +103,7 @@ static gf_status add_studies(collection *it, const char *root)
     for (struct dirent *entry; (entry = readdir(folder));) {
         if (entry->d_name[0] == '.') continue;
         GF_TRY(gf_study_path(dir, root, entry->d_name));
-        if (gf_study_exists(dir)) GF_TRY(add_study(it, dir));
+        if (gf_study_exists(dir) && !(but && same_study(dir, but))) GF_TRY(add_study(it, dir));
     }
 out:
     if (folder) closedir(folder);
@@ -132,13 +148,12 @@ static bool checkpoint_is_wanted(const collection *it, const char *key, const ch
     const reference *end = it->references + it->count;
     for (const reference *at = find_references(it, key); at && at < end; at++) {
         if (strcmp(at->key, key)) break;
-        if (!strncmp(at->id, id, GF_STUDY_ID - 1)) return at->unfinished || at->live;
+        if (!strncmp(at->id, id, GF_STUDY_ID - 1) && (at->unfinished || at->live)) return true;
     }
     return false;
 }
 
-/* Why the file may go; NULL: it stays. */
-static const char *why_removable(const collection *it, const char *name)
+static const char *why_unneeded(const collection *it, const char *name)
 {
     char key[33];
     if (!is_hex(name, 32) || name[32] != '.') return NULL;
@@ -149,6 +164,31 @@ static const char *why_removable(const collection *it, const char *name)
     if (is_hex(rest + 1, 16) && !strcmp(rest + 17, ".part.h5"))
         return checkpoint_is_wanted(it, key, rest + 1) ? NULL : "a checkpoint nobody needs";
     return NULL;
+}
+
+/* <key>.<id>.*: of the one study that `it` knows. Artifacts are written under such a name too. */
+static const char *why_left_in_store(const collection *it, const char *name)
+{
+    char key[33];
+    if (!it->count || !is_hex(name, 32) || name[32] != '.') return NULL;
+    if (strncmp(name + 33, it->references[0].id, GF_STUDY_ID - 1)) return NULL;
+    snprintf(key, sizeof key, "%.32s", name);
+    const reference *stage = find_references(it, key);
+    const char *rest = name + 33 + GF_STUDY_ID - 1;
+    if (ends_with(rest, ".tmp")) return "left by a process that was killed";
+    if (!strcmp(rest, ".part.h5") && stage && !stage->unfinished) return "its stage is done";
+    return NULL;
+}
+
+/* DIR/lease.<host>.<pid>.tmp and so on; DIR/logs/<stage>.log.<host>.<pid>.tmp */
+static const char *why_left_in_folder(const collection *it, const char *name)
+{
+    static const char *const files[] = { "sweep.h5.", "DONE.", "lease.", "report.html." };
+    (void)it;
+    size_t digits = strspn(name, "0123456789");
+    bool ours = digits > 0 && !strncmp(name + digits, ".log.", 5);
+    for (size_t i = 0; i < GF_COUNT(files); i++) ours |= !strncmp(name, files[i], strlen(files[i]));
+    return ours && ends_with(name, ".tmp") ? "left by a process that was killed" : NULL;
 }
 
 /* ---- removing ---- */
@@ -174,10 +214,12 @@ out:
     return status;
 }
 
-static gf_status collect_folder(collection *it, const char *path)
+/* Nothing where there is no such folder, or a link. */
+static gf_status collect_folder(collection *it, const char *path, judge *why_removable)
 {
-    gf_status status;
+    gf_status status = GF_OK;
     DIR *folder = NULL;
+    if (gf_store_is_link(path) || !gf_file_exists(path)) return GF_OK;
     GF_TRY(open_folder(&folder, path));
     for (struct dirent *entry; (entry = readdir(folder));) {
         const char *why = why_removable(it, entry->d_name);
@@ -188,16 +230,17 @@ out:
     return status;
 }
 
-static gf_status collect_store(collection *it, const char *store)
+static gf_status collect_store(collection *it, const char *store, judge *why_removable)
 {
     gf_status status;
     char path[PATH_MAX], name[3];
+    if (gf_store_is_link(store))
+        return gf_fail(GF_UNSUPPORTED, "%s: a symbolic link, behind which nothing is removed",
+                       store);
     for (int i = 0; i < 256; i++) {
         snprintf(name, sizeof name, "%02x", (unsigned)i & 0xff);
         GF_TRY(gf_study_path(path, store, name));
-        status = collect_folder(it, path);
-        if (status == GF_NOTFOUND) status = GF_OK;
-        GF_TRY(status);
+        GF_TRY(collect_folder(it, path, why_removable));
     }
 out:
     return status;
@@ -209,9 +252,9 @@ gf_status gf_store_collect(const char *root, bool dry, gf_report_line *report, v
     collection it = { .dry = dry, .report = report, .context = context };
     char store[PATH_MAX], line[128], bytes[32];
     GF_TRY(gf_study_path(store, root, "stages"));
-    GF_TRY(add_studies(&it, root));
+    GF_TRY(add_studies(&it, root, NULL));
     if (it.count) qsort(it.references, it.count, sizeof *it.references, by_key);
-    GF_TRY(collect_store(&it, store));
+    GF_TRY(collect_store(&it, store, why_unneeded));
     gf_bytes_text(bytes, it.bytes);
     snprintf(line, sizeof line, "%d files, %s%s", it.removed, bytes,
              dry ? ", nothing removed" : "");
@@ -223,16 +266,6 @@ out:
 
 /* ---- what a finished sweep does not keep ---- */
 
-static bool others_refer(const collection *it, const char *key, const char *own_id)
-{
-    const reference *end = it->references + it->count;
-    for (const reference *at = find_references(it, key); at && at < end; at++) {
-        if (strcmp(at->key, key)) break;
-        if (strncmp(at->id, own_id, GF_STUDY_ID - 1)) return true;
-    }
-    return false;
-}
-
 static gf_status drop_rows(collection *it, const gf_study *study, const char *store,
                            const bool *drop)
 {
@@ -240,10 +273,11 @@ static gf_status drop_rows(collection *it, const gf_study *study, const char *st
     char folder[PATH_MAX], name[64], part[3];
     for (int i = 0; i < study->plan.stage_count; i++) {
         const char *key = study->plan.stages[i].key;
-        if (!drop[i] || others_refer(it, key, study->id)) continue;
+        if (!drop[i] || find_references(it, key)) continue;
         snprintf(part, sizeof part, "%.2s", key);
         snprintf(name, sizeof name, "%.32s.h5", key);
         GF_TRY(gf_study_path(folder, store, part));
+        if (gf_store_is_link(folder)) continue;
         GF_TRY(remove_file(it, folder, name, "the sweep does not keep it"));
     }
 out:
@@ -261,11 +295,30 @@ gf_status gf_study_drop(const char *dir, const bool *drop, gf_report_line *repor
     if (strcmp(study->plan.store, "../stages") != 0) goto out;
     GF_TRY(gf_study_path(root, dir, ".."));
     GF_TRY(gf_study_path(store, root, "stages"));
-    GF_TRY(add_studies(&it, root));
+    if (gf_store_is_link(store)) goto out;
+    GF_TRY(add_studies(&it, root, dir));
     if (it.count) qsort(it.references, it.count, sizeof *it.references, by_key);
     GF_TRY(drop_rows(&it, study, store, drop));
 out:
     gf_study_close(study);
+    free(it.references);
+    return status;
+}
+
+/* ---- what a finished sweep has left ---- */
+
+gf_status gf_study_tidy(const char *dir, const char *store)
+{
+    gf_status status;
+    collection it = { 0 };
+    char logs[PATH_MAX];
+    GF_TRY(gf_study_path(logs, dir, "logs"));
+    GF_TRY(add_study(&it, dir));
+    if (it.count) qsort(it.references, it.count, sizeof *it.references, by_key);
+    GF_TRY(collect_store(&it, store, why_left_in_store));
+    GF_TRY(collect_folder(&it, dir, why_left_in_folder));
+    GF_TRY(collect_folder(&it, logs, why_left_in_folder));
+out:
     free(it.references);
     return status;
 }

@@ -8,9 +8,11 @@
 #include "h5.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* HDF5 keeps both settings for the whole process; setting them again costs nothing. */
 static void prepare_library(void)
@@ -154,25 +156,41 @@ void gf_h5_image_release(gf_h5_image *image)
 /* Deflate shrinks to about 1/1032 at most: a dataset that claims more than that is a trap. */
 static uint64_t limit_of(const struct stat *about)
 {
-    return ((uint64_t)about->st_size + 4096) * 1100;
+    uint64_t limit;
+    bool wraps = __builtin_mul_overflow((uint64_t)about->st_size + 4096, 1100, &limit);
+    return wraps ? UINT64_MAX : limit;
 }
 
-gf_status gf_h5_open(gf_h5_file *file, const char *path)
+gf_status gf_h5_open_descriptor(gf_h5_file *file, const char *path, int descriptor)
 {
+    gf_status status = GF_OK;
     struct stat about;
+    char name[64];
     *file = GF_H5_CLOSED;
     file->path = path;
-    if (stat(path, &about) != 0)
-        return gf_fail(errno == ENOENT ? GF_NOTFOUND : GF_IO, "%s: cannot open: %s", path,
-                       strerror(errno));
+    if (fstat(descriptor, &about) != 0)
+        return gf_fail(GF_IO, "%s: cannot open: %s", path, strerror(errno));
     if (!S_ISREG(about.st_mode)) return gf_fail(GF_IO, "%s: not a regular file", path);
     file->limit = limit_of(&about);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", descriptor);
     prepare_library();
     hid_t access = access_list();
-    file->id = H5Fopen(path, H5F_ACC_RDONLY, access);
-    gf_status status =
-        file->id < 0 ? gf_h5_fail(GF_CORRUPT, file, "not a readable HDF5 file", path) : GF_OK;
+    file->id = H5Fopen(name, H5F_ACC_RDONLY, access);
+    if (file->id < 0) status = gf_h5_fail(GF_CORRUPT, file, "not a readable HDF5 file", path);
     H5Pclose(access);
+    return status;
+}
+
+/* HDF5 has a descriptor of its own by the time that ours is closed. */
+gf_status gf_h5_open(gf_h5_file *file, const char *path)
+{
+    *file = GF_H5_CLOSED;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return gf_fail(errno == ENOENT ? GF_NOTFOUND : GF_IO, "%s: cannot open: %s", path,
+                       strerror(errno));
+    gf_status status = gf_h5_open_descriptor(file, path, descriptor);
+    close(descriptor);
     return status;
 }
 

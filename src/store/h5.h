@@ -45,7 +45,9 @@ gf_status gf_h5_create(gf_h5_file *file, gf_h5_image *image, const char *path, h
                        hsize_t userblock);
 gf_status gf_h5_finish(gf_h5_file *file);
 void gf_h5_image_release(gf_h5_image *image);
+/* In a reader's process only (parcel.h). The second: what is open already; path for messages. */
 gf_status gf_h5_open(gf_h5_file *file, const char *path);
+gf_status gf_h5_open_descriptor(gf_h5_file *file, const char *path, int descriptor);
 void gf_h5_close(gf_h5_file *file); /* a failed or closed file is fine */
 /* Message: the path, what, and the innermost reason that HDF5 gives for the call that failed. */
 gf_status gf_h5_fail(gf_status status, const gf_h5_file *file, const char *what, const char *name);

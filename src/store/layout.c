@@ -86,6 +86,15 @@ static uint64_t count_curve_rows(int64_t *first, const gf_study_plan *plan)
     return rows ? rows : GF_CURVE_ROWS;
 }
 
+double gf_study_expect_bytes(const gf_stage_row *stages, int count, int metrics)
+{
+    enum { PLAN = 33000, ROW = 440 }; /* as measured: empty tables; a stage's row and its links */
+    const gf_study_plan plan = { .stages = stages, .stage_count = count };
+    double pages = GF_PAGE + (double)gf_result_pages_size(metrics);
+    return PLAN + count * (ROW + pages) +
+           (double)count_curve_rows(NULL, &plan) * (double)sizeof(gf_curve_row);
+}
+
 uint64_t gf_slots_curve_rows(const gf_study_plan *plan)
 {
     return count_curve_rows(NULL, plan);
@@ -206,20 +215,50 @@ out:
     return status;
 }
 
-gf_status gf_slots_find(gf_slots *slots, gf_arena *arena, const gf_h5_file *file, int descriptor,
+gf_status gf_slots_find(gf_slots *slots, const gf_h5_file *file, int descriptor,
                         const gf_study_plan *plan)
 {
     gf_status status;
     uint64_t base;
     uint64_t stages = (uint64_t)plan->stage_count;
-    int64_t *first = gf_arena_alloc(arena, (size_t)stages * sizeof *first);
-    GF_TRY_ALLOC(first);
     GF_TRY(find_base(&base, file, descriptor));
-    uint64_t curve_rows = count_curve_rows(first, plan);
     GF_TRY(find_pages(&slots->pages, file, base, "slots", gf_slot_type(), stages));
     GF_TRY(find_pages(&slots->results, file, base, "results", gf_result_type(plan->metric_count),
                       stages));
-    GF_TRY(find_pages(&slots->curves, file, base, "epochs", gf_curve_type(), curve_rows));
+    GF_TRY(find_pages(&slots->curves, file, base, "epochs", gf_curve_type(),
+                      count_curve_rows(NULL, plan)));
+out:
+    return status;
+}
+
+typedef struct extent {
+    uint64_t at, size;
+} extent;
+
+static bool lies_in(const extent *it, uint64_t file_size)
+{
+    return it->at >= GF_PAGE && it->at <= file_size && it->size <= file_size - it->at;
+}
+
+static bool overlap(const extent *a, const extent *b)
+{
+    return a->at < b->at + b->size && b->at < a->at + a->size;
+}
+
+gf_status gf_slots_settle(gf_slots *slots, gf_arena *arena, const gf_study_plan *plan,
+                          uint64_t file_size, const char *path)
+{
+    gf_status status = GF_OK;
+    uint64_t stages = (uint64_t)plan->stage_count;
+    int64_t *first = gf_arena_alloc(arena, (size_t)stages * sizeof *first);
+    GF_TRY_ALLOC(first);
+    const extent pages = { slots->pages, stages * GF_PAGE },
+                 results = { slots->results, stages * gf_result_pages_size(plan->metric_count) },
+                 curves = { slots->curves, count_curve_rows(first, plan) * sizeof(gf_curve_row) };
+    if (!lies_in(&pages, file_size) || !lies_in(&results, file_size) ||
+        !lies_in(&curves, file_size) || overlap(&pages, &results) || overlap(&pages, &curves) ||
+        overlap(&results, &curves))
+        status = gf_fail(GF_CORRUPT, "%s: its rows do not lie in it as they were created", path);
     slots->first_curve = first;
 out:
     return status;

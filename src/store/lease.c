@@ -18,8 +18,8 @@
 typedef struct holder {
     char host[GF_HOST_NAME], boot[64];
     long pid;
-    long long start; /* clock ticks after boot when the process began, 0: unknown */
-    double beat;     /* s since 1970 */
+    long long start;    /* clock ticks after boot when the process began, 0: unknown */
+    double since, beat; /* s since 1970: when it was taken, last sign of life */
 } holder;
 
 /* ---- who we are ---- */
@@ -52,7 +52,8 @@ static void read_boot(char *out, size_t size)
 
 static holder ourselves(void)
 {
-    holder us = { .pid = (long)getpid(), .beat = gf_clock_wall() };
+    double now = gf_clock_wall();
+    holder us = { .pid = (long)getpid(), .since = now, .beat = now };
     if (gethostname(us.host, sizeof us.host - 1) != 0) us.host[0] = '\0';
     read_boot(us.boot, sizeof us.boot);
     us.start = start_of(us.pid);
@@ -78,8 +79,9 @@ static bool is_alive(const holder *it, const holder *us)
 
 static int print_holder(char *out, size_t size, const holder *it)
 {
-    return snprintf(out, size, "host = %s\nboot = %s\npid = %ld\nstart = %lld\nbeat = %.3f\n",
-                    it->host, it->boot, it->pid, it->start, it->beat);
+    return snprintf(out, size,
+                    "host = %s\nboot = %s\npid = %ld\nstart = %lld\nsince = %.3f\nbeat = %.3f\n",
+                    it->host, it->boot, it->pid, it->start, it->since, it->beat);
 }
 
 static const char *value_of(const gf_options *options, const char *key)
@@ -95,12 +97,14 @@ static gf_status parse_holder(holder *it, const char *text)
     GF_TRY(gf_options_parse(&options, text));
     *it = (holder){ .pid = strtol(value_of(options, "pid"), NULL, 10),
                     .start = strtoll(value_of(options, "start"), NULL, 10),
+                    .since = strtod(value_of(options, "since"), NULL),
                     .beat = strtod(value_of(options, "beat"), NULL) };
     snprintf(it->host, sizeof it->host, "%s", value_of(options, "host"));
+    gf_row_make_printable(it->host, sizeof it->host);
     snprintf(it->boot, sizeof it->boot, "%s", value_of(options, "boot"));
-    if (gf_options_count(options) != 5 || it->pid < 1)
-        status = gf_fail(GF_CORRUPT, "a lease of %d lines, process %ld", gf_options_count(options),
-                         it->pid);
+    int lines = gf_options_count(options); /* `since` is younger than the others */
+    if (lines < 5 || lines > 6 || it->pid < 1)
+        status = gf_fail(GF_CORRUPT, "a lease of %d lines, process %ld", lines, it->pid);
 out:
     gf_options_destroy(options);
     return status;
@@ -197,6 +201,7 @@ gf_status gf_study_lease_beat(const char *dir)
     if (status != GF_OK || !same_holder(&it, &us))
         return gf_fail(GF_LOST, "%s: the lease of this run is gone%s%s", path,
                        it.host[0] ? ", held by " : "", it.host);
+    us.since = it.since;
     int size = print_holder(text, sizeof text, &us);
     GF_TRY(gf_file_write(path, text, (size_t)size));
 out:
@@ -219,4 +224,12 @@ bool gf_study_lease_held(const char *dir, char *who, size_t size)
     if (read_holder(&it, path) != GF_OK || !is_alive(&it, &us)) return false;
     snprintf(who, size, "process %ld on %s", it.pid, it.host);
     return true;
+}
+
+double gf_study_lease_since(const char *dir)
+{
+    char path[PATH_MAX];
+    holder us = ourselves(), it;
+    if (gf_study_path(path, dir, "lease") != GF_OK || !gf_file_exists(path)) return 0;
+    return read_holder(&it, path) == GF_OK && is_alive(&it, &us) ? it.since : 0;
 }

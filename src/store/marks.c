@@ -2,6 +2,7 @@
 #include "study.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { LOG_LONGEST = 64 << 10 };
 
@@ -13,6 +14,12 @@ gf_status gf_study_mark_done(const char *dir, const char *text)
     GF_TRY(gf_file_write(path, text, strlen(text)));
 out:
     return status;
+}
+
+void gf_study_unmark_done(const char *dir)
+{
+    char path[PATH_MAX];
+    if (gf_study_path(path, dir, "DONE") == GF_OK) unlink(path);
 }
 
 bool gf_study_is_done(const char *dir)
@@ -37,7 +44,7 @@ gf_status gf_study_write_log(gf_study *study, int stage, const char *log, size_t
     size_t skipped = size > LOG_LONGEST ? size - LOG_LONGEST : 0;
     GF_TRY(log_path(path, study, stage));
     GF_TRY(gf_study_path(folder, study->dir, "logs"));
-    GF_TRY(gf_folder_make(folder));
+    GF_TRY(gf_store_folder_make(folder));
     GF_TRY(gf_file_write(path, log + skipped, size - skipped));
 out:
     return status;
@@ -50,6 +57,7 @@ gf_status gf_study_read_log(gf_study *study, int stage, char **log)
     size_t size;
     GF_TRY(log_path(path, study, stage));
     GF_TRY(gf_file_read(log, &size, path, LOG_LONGEST));
+    gf_row_make_printable(*log, size + 1);
 out:
     return status;
 }

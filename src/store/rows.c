@@ -45,6 +45,15 @@ gf_row_kind gf_row_check(gf_seal *seal, const void *row, size_t size, int stage)
     return good ? GF_ROW_GOOD : GF_ROW_TORN;
 }
 
+void gf_row_make_printable(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if ((byte < 0x20 && !strchr("\t\n\r", byte)) || byte == 0x7f) *text = '?';
+    }
+}
+
 /* ---- HDF5's view ---- */
 
 /* Adds a member and closes its type unless it is one of HDF5's own. */
@@ -79,8 +88,9 @@ static hid_t state_type(void)
 {
     hid_t type = H5Tcreate(H5T_COMPOUND, sizeof(gf_state_row));
     add_member(type, "state", offsetof(gf_state_row, state), H5T_STD_I32LE, false);
+    add_member(type, "order", offsetof(gf_state_row, order), H5T_STD_I32LE, false);
     add_member(type, "reserved", offsetof(gf_state_row, reserved),
-               array_of(H5T_STD_I32LE, false, 3), true);
+               array_of(H5T_STD_I32LE, false, 2), true);
     add_seal(type, offsetof(gf_state_row, seal));
     return type;
 }

@@ -19,7 +19,7 @@ typedef struct gf_seal {
 } gf_seal;
 
 typedef struct gf_state_row {
-    int32_t state, reserved[3];
+    int32_t state, order, reserved[2]; /* order: 1, 2, ...; 0: no result was counted */
     gf_seal seal;
 } gf_state_row;
 
@@ -55,6 +55,8 @@ hid_t gf_result_type(int metrics);
 
 typedef enum gf_row_kind { GF_ROW_EMPTY, GF_ROW_GOOD, GF_ROW_TORN } gf_row_kind;
 void gf_row_seal(void *row, size_t size, int stage, uint32_t fence, uint32_t sequence);
+/* text[size], ended where it was not: what terminals obey becomes '?', lines stay lines. */
+void gf_row_make_printable(char *text, size_t size);
 gf_row_kind gf_row_check(gf_seal *seal, const void *row, size_t size, int stage);
 
 #endif

@@ -51,14 +51,15 @@ static gf_status check_stage(const gf_study *study, int stage)
 
 /* ---- rows ---- */
 
+enum { LOOKS = 4 };
+
 /* A row of `size` bytes at `at`; kind and seal say what was found. Somebody may be writing it at
- * this moment, so a torn row is looked at again before it is believed. */
-static gf_status read_row(const gf_study *study, int stage, void *row, size_t size, uint64_t at,
-                          gf_row_kind *kind, gf_seal *seal)
+ * this moment, so a torn row is looked at again, `looks` times in all, before it is believed. */
+static gf_status look_at_row(const gf_study *study, int stage, void *row, size_t size, uint64_t at,
+                             gf_row_kind *kind, gf_seal *seal, int looks)
 {
-    enum { LOOKS = 4 };
-    gf_status status;
-    for (int i = 0; i < LOOKS; i++) {
+    gf_status status = GF_OK;
+    for (int i = 0; i < looks; i++) {
         if (i) gf_sleep(0.0005);
         GF_TRY(gf_slots_read_bytes(study, row, size, at));
         *kind = gf_row_check(seal, row, size, stage);
@@ -66,6 +67,12 @@ static gf_status read_row(const gf_study *study, int stage, void *row, size_t si
     }
 out:
     return status;
+}
+
+static gf_status read_row(const gf_study *study, int stage, void *row, size_t size, uint64_t at,
+                          gf_row_kind *kind, gf_seal *seal)
+{
+    return look_at_row(study, stage, row, size, at, kind, seal, LOOKS);
 }
 
 static gf_status refuse_old_fence(const gf_study *study, int stage, uint32_t fence, uint32_t found)
@@ -161,17 +168,27 @@ static uint64_t epoch_at(const gf_study *study, int stage, int epoch)
 
 /* ---- state ---- */
 
-gf_status gf_study_write_state(gf_study *study, int stage, gf_stage_state state, uint32_t fence)
+static gf_status write_state(gf_study *study, int stage, gf_state_row row, uint32_t fence)
 {
     gf_status status;
-    gf_state_row row = { .state = (int32_t)state };
     GF_TRY(check_stage(study, stage));
     GF_TRY(write_pair(study, stage, &row, sizeof row, state_at(study, stage), fence));
 out:
     return status;
 }
 
-gf_status gf_study_read_state(gf_study *study, int stage, gf_stage_state *state)
+gf_status gf_study_write_state(gf_study *study, int stage, gf_stage_state state, uint32_t fence)
+{
+    return write_state(study, stage, (gf_state_row){ .state = (int32_t)state }, fence);
+}
+
+gf_status gf_study_write_order(gf_study *study, int stage, int order, uint32_t fence)
+{
+    return write_state(study, stage, (gf_state_row){ .state = GF_STAGE_DONE, .order = order },
+                       fence);
+}
+
+static gf_status read_state(const gf_study *study, int stage, gf_state_row *row)
 {
     gf_status status;
     int newest, torn;
@@ -181,12 +198,28 @@ gf_status gf_study_read_state(gf_study *study, int stage, gf_stage_state *state)
     GF_TRY(read_pair(study, stage, rows, sizeof rows[0], state_at(study, stage), &newest, &torn,
                      &seal));
     /* One torn row alone is a first write that was cut off: still the value before it. */
-    bool known = newest < 0 || (rows[newest].state >= 0 && rows[newest].state <= GF_STAGE_BLOCKED);
+    bool known = newest < 0 || (rows[newest].state >= 0 && rows[newest].state <= GF_STAGE_STOPPED);
     if ((newest < 0 && torn == 2) || !known)
         status = gf_fail(GF_CORRUPT, "%s/sweep.h5: no state of stage %d checks", study->dir, stage);
     else
-        *state = newest < 0 ? GF_STAGE_WAITING : (gf_stage_state)rows[newest].state;
+        *row = newest < 0 ? (gf_state_row){ .state = GF_STAGE_WAITING } : rows[newest];
 out:
+    return status;
+}
+
+gf_status gf_study_read_state(gf_study *study, int stage, gf_stage_state *state)
+{
+    gf_state_row row;
+    gf_status status = read_state(study, stage, &row);
+    if (status == GF_OK) *state = (gf_stage_state)row.state;
+    return status;
+}
+
+gf_status gf_study_read_order(gf_study *study, int stage, int *order)
+{
+    gf_state_row row;
+    gf_status status = read_state(study, stage, &row);
+    if (status == GF_OK) *order = row.state == GF_STAGE_DONE ? row.order : 0;
     return status;
 }
 
@@ -216,6 +249,15 @@ static int by_attempt(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
+void gf_attempts_settle(gf_stage_attempt *attempts, int count)
+{
+    for (int i = 0; i < count; i++) {
+        gf_row_make_printable(attempts[i].host, GF_HOST_NAME);
+        gf_row_make_printable(attempts[i].reason, GF_REASON);
+    }
+    qsort(attempts, (size_t)count, sizeof *attempts, by_attempt);
+}
+
 gf_status gf_study_read_attempts(gf_study *study, int stage,
                                  gf_stage_attempt attempts[GF_ATTEMPTS_KEPT], int *count)
 {
@@ -227,12 +269,27 @@ gf_status gf_study_read_attempts(gf_study *study, int stage,
     GF_TRY(check_stage(study, stage));
     for (int i = 0; i < GF_ATTEMPTS_KEPT; i++) {
         GF_TRY(read_row(study, stage, &row, sizeof row, attempt_at(study, stage, i), &kind, &seal));
-        if (kind != GF_ROW_GOOD) continue;
-        row.attempt.host[GF_HOST_NAME - 1] = row.attempt.reason[GF_REASON - 1] = '\0';
-        attempts[found++] = row.attempt;
+        if (kind == GF_ROW_GOOD) attempts[found++] = row.attempt;
     }
-    qsort(attempts, (size_t)found, sizeof *attempts, by_attempt);
+    gf_attempts_settle(attempts, found);
     *count = found;
+out:
+    return status;
+}
+
+gf_status gf_study_mend_attempts(gf_study *study, int stage)
+{
+    gf_status status;
+    gf_attempt_row row;
+    gf_row_kind kind;
+    gf_seal seal;
+    GF_TRY(check_stage(study, stage));
+    for (int i = 0; i < GF_ATTEMPTS_KEPT; i++) {
+        GF_TRY(read_row(study, stage, &row, sizeof row, attempt_at(study, stage, i), &kind, &seal));
+        if (kind != GF_ROW_TORN) continue;
+        row = (gf_attempt_row){ 0 };
+        GF_TRY(write_bytes(study, &row, sizeof row, attempt_at(study, stage, i)));
+    }
 out:
     return status;
 }
@@ -261,11 +318,13 @@ gf_status gf_study_read_epochs(gf_study *study, int stage, gf_epoch_row *rows, i
     gf_curve_row row;
     gf_row_kind kind;
     gf_seal seal;
-    int found = 0;
+    int found = 0, torn = 0;
     GF_TRY(check_stage(study, stage));
     for (int epoch = 1; epoch <= study->plan.stages[stage].epochs; epoch++) {
-        GF_TRY(
-            read_row(study, stage, &row, sizeof row, epoch_at(study, stage, epoch), &kind, &seal));
+        /* One writer tears one row; where more are torn there is nobody to wait for. */
+        GF_TRY(look_at_row(study, stage, &row, sizeof row, epoch_at(study, stage, epoch), &kind,
+                           &seal, torn < 2 ? LOOKS : 1));
+        torn += kind == GF_ROW_TORN;
         if (kind == GF_ROW_GOOD && row.epoch.epoch == epoch) rows[found++] = row.epoch;
     }
     *count = found;

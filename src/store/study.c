@@ -1,7 +1,7 @@
 /* A study: DIR/sweep.h5, made in one piece and opened by any number of processes.
  *
- * HDF5 is used to create the file and to read its plan; after that only the file's descriptor
- * stays open, so a process that is killed leaves no HDF5 state behind, and nothing has to be
+ * HDF5 is used to create the file and, in a process of its own, to read its plan; what stays open
+ * is a descriptor, so a process that is killed leaves no HDF5 state behind, and nothing has to be
  * flushed for others to see a row. */
 #include "study.h"
 
@@ -82,7 +82,10 @@ out:
 
 static gf_status open_descriptor(gf_study *study, const char *path, bool writing)
 {
-    study->file = open(path, (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    study->file = open(path, (writing ? O_RDWR | O_NOFOLLOW : O_RDONLY | O_NONBLOCK) | O_CLOEXEC);
+    if (study->file < 0 && errno == ELOOP)
+        return gf_fail(GF_UNSUPPORTED, "%s: a symbolic link, through which nothing is written",
+                       path);
     if (study->file < 0)
         return gf_fail(errno == ENOENT ? GF_NOTFOUND : GF_IO, "%s: cannot open: %s", path,
                        strerror(errno));
@@ -91,7 +94,7 @@ static gf_status open_descriptor(gf_study *study, const char *path, bool writing
 
 /* Length and format from the first page; its digest is verify's business, as it costs a pass over
  * the whole file. */
-static gf_status check_head(const gf_study *study, const char *path)
+static gf_status check_head(gf_study *study, const char *path)
 {
     char head[256] = "";
     struct stat about;
@@ -104,20 +107,54 @@ static gf_status check_head(const gf_study *study, const char *path)
     if ((unsigned long long)about.st_size != size + GF_PAGE)
         return gf_fail(GF_CORRUPT, "%s: %lld bytes, but it was created with %llu", path,
                        (long long)about.st_size, size + GF_PAGE);
+    study->size = (uint64_t)about.st_size;
     return GF_OK;
 }
 
-static gf_status read_study(gf_study *study, const gf_h5_file *file)
+/* In the reader's process: what it opens is the very file that we have open. */
+static gf_status read_study(gf_parcel_out *parcel, void *context)
 {
     gf_status status;
-    GF_TRY(gf_h5_format_check(file, GF_STUDY_FORMAT, GF_STUDY_VERSION));
-    GF_TRY(gf_h5_attribute_get(study->id, sizeof study->id, file, file->id, "id"));
-    if (strspn(study->id, "0123456789abcdef") != GF_STUDY_ID - 1) {
-        status = gf_fail(GF_CORRUPT, "%s: id '%s' is not 16 hex digits", file->path, study->id);
-        goto out;
-    }
-    GF_TRY(gf_plan_read(&study->plan, study->arena, file));
-    GF_TRY(gf_slots_find(&study->slots, study->arena, file, study->file, &study->plan));
+    gf_h5_file file = GF_H5_CLOSED;
+    gf_study *study = context;
+    char path[PATH_MAX];
+    GF_TRY(gf_study_path(path, study->dir, "sweep.h5"));
+    GF_TRY(gf_h5_open_descriptor(&file, path, study->file));
+    GF_TRY(gf_h5_format_check(&file, GF_STUDY_FORMAT, GF_STUDY_VERSION));
+    GF_TRY(gf_h5_attribute_get(study->id, sizeof study->id, &file, file.id, "id"));
+    GF_TRY(gf_plan_read(&study->plan, study->arena, &file));
+    GF_TRY(gf_slots_find(&study->slots, &file, study->file, &study->plan));
+    gf_parcel_put_text(parcel, study->id);
+    gf_parcel_put_number(parcel, study->slots.pages);
+    gf_parcel_put_number(parcel, study->slots.results);
+    gf_parcel_put_number(parcel, study->slots.curves);
+    gf_plan_put(parcel, &study->plan);
+out:
+    gf_h5_close(&file);
+    return status;
+}
+
+static gf_status take_id(gf_study *study, gf_parcel *parcel, const char *path)
+{
+    const char *id = gf_parcel_text(parcel);
+    if (strlen(id) != GF_STUDY_ID - 1 || strspn(id, "0123456789abcdef") != GF_STUDY_ID - 1)
+        return gf_fail(GF_CORRUPT, "%s: id '%.40s' is not 16 hex digits", path, id);
+    memcpy(study->id, id, GF_STUDY_ID);
+    return GF_OK;
+}
+
+gf_status gf_study_take(gf_parcel *parcel, void *context)
+{
+    gf_status status;
+    gf_study *study = context;
+    char path[PATH_MAX];
+    GF_TRY(gf_study_path(path, study->dir, "sweep.h5"));
+    GF_TRY(take_id(study, parcel, path));
+    study->slots.pages = gf_parcel_number(parcel, INT64_MAX);
+    study->slots.results = gf_parcel_number(parcel, INT64_MAX);
+    study->slots.curves = gf_parcel_number(parcel, INT64_MAX);
+    GF_TRY(gf_plan_take(&study->plan, study->arena, parcel, path));
+    GF_TRY(gf_slots_settle(&study->slots, study->arena, &study->plan, study->size, path));
 out:
     return status;
 }
@@ -125,7 +162,6 @@ out:
 gf_status gf_study_open(gf_study **study, const char *dir, bool writing)
 {
     gf_status status;
-    gf_h5_file file = GF_H5_CLOSED;
     char path[PATH_MAX];
     gf_study *opened = calloc(1, sizeof *opened);
     GF_TRY_ALLOC(opened);
@@ -135,12 +171,10 @@ gf_status gf_study_open(gf_study **study, const char *dir, bool writing)
     GF_TRY_ALLOC(opened->arena = gf_arena_create());
     GF_TRY(open_descriptor(opened, path, writing));
     GF_TRY(check_head(opened, path));
-    GF_TRY(gf_h5_open(&file, path));
-    GF_TRY(read_study(opened, &file));
+    GF_TRY(gf_read_apart(path, read_study, gf_study_take, opened));
     *study = opened;
     opened = NULL;
 out:
-    gf_h5_close(&file);
     gf_study_close(opened);
     return status;
 }

@@ -71,6 +71,11 @@ out:
     return status;
 }
 
+bool gf_table_has(const gf_table *table, const char *name)
+{
+    return H5Lexists(table->group, name, H5P_DEFAULT) > 0;
+}
+
 /* ---- numbers ---- */
 
 gf_status gf_table_write_numbers(const gf_table *table, const char *name, gf_dtype dtype,

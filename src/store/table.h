@@ -25,6 +25,7 @@ gf_status gf_table_write_lists(const gf_table *table, const char *name, const in
                                const int32_t *first_count);
 gf_status gf_table_read_lists(const gf_table *table, const char *name, const int32_t **first,
                               int32_t *first_count);
+bool gf_table_has(const gf_table *table, const char *name);
 /* Rows of a column, before a table of that many is made. */
 gf_status gf_table_count(int32_t *rows, const gf_table *table, const char *name);
 

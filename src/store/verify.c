@@ -26,44 +26,61 @@ GF_PRINTF(2, 3) static void fault(inspection *it, const char *format, ...)
     if (it->report) it->report(it->context, line);
 }
 
-/* ---- the frozen part ---- */
+/* ---- the frozen part: in a reader's process, which brings a message or nothing ---- */
 
-static gf_status check_frozen(inspection *it)
+static gf_status read_frozen(gf_parcel_out *parcel, void *context)
 {
     gf_status status;
-    const gf_study *study = it->study;
+    const gf_study *study = context;
     char path[PATH_MAX], head[GF_PAGE], *bytes = NULL;
     size_t size;
+    (void)parcel;
     GF_TRY(gf_study_path(path, study->dir, "sweep.h5"));
     GF_TRY(gf_file_read(&bytes, &size, path, SIZE_MAX - 1));
     uint64_t curves_end =
         study->slots.curves + gf_slots_curve_rows(&study->plan) * sizeof(gf_curve_row);
     if (size < GF_PAGE || size < curves_end) {
-        fault(it, "sweep.h5: cut short at %zu bytes", size);
+        status = gf_fail(GF_CORRUPT, "sweep.h5: cut short at %zu bytes", size);
         goto out;
     }
     gf_slots_clear_pages(bytes, &study->slots, &study->plan);
     gf_h5_head(head, sizeof head, GF_STUDY_FORMAT, GF_STUDY_VERSION, size - GF_PAGE,
                bytes + GF_PAGE);
     if (memcmp(bytes, head, sizeof head))
-        fault(it, "sweep.h5: its length, or a byte outside the rows, is not as it was created");
+        status = gf_fail(GF_CORRUPT, "sweep.h5: its length, or a byte outside the rows, is not as "
+                                     "it was created");
 out:
     free(bytes);
     return status;
 }
 
-static gf_status check_links(inspection *it)
+static gf_status read_links(gf_parcel_out *parcel, void *context)
 {
     gf_status status;
+    const gf_study *study = context;
     gf_h5_file file = GF_H5_CLOSED;
     char path[PATH_MAX];
-    GF_TRY(gf_study_path(path, it->study->dir, "sweep.h5"));
-    GF_TRY(gf_h5_open(&file, path));
-    status = gf_slots_check_links(&file, &it->study->plan, it->study->id);
-    if (status == GF_CORRUPT) fault(it, "%s", gf_error_message());
+    (void)parcel;
+    GF_TRY(gf_study_path(path, study->dir, "sweep.h5"));
+    GF_TRY(gf_h5_open_descriptor(&file, path, study->file));
+    GF_TRY(gf_slots_check_links(&file, &study->plan, study->id));
 out:
     gf_h5_close(&file);
-    return status == GF_CORRUPT ? GF_OK : status;
+    return status;
+}
+
+static gf_status check_apart(inspection *it, gf_apart_read *read)
+{
+    gf_status status;
+    char path[PATH_MAX];
+    GF_TRY(gf_study_path(path, it->study->dir, "sweep.h5"));
+    status = gf_read_apart(path, read, NULL, it->study);
+    if (status == GF_CORRUPT) {
+        fault(it, "%s", gf_error_message());
+        status = GF_OK;
+    }
+out:
+    return status;
 }
 
 /* ---- rows ---- */
@@ -180,8 +197,8 @@ static gf_status check_all(inspection *it)
 {
     gf_status status;
     GF_TRY(read_keep(it));
-    GF_TRY(check_frozen(it));
-    GF_TRY(check_links(it));
+    GF_TRY(check_apart(it, read_frozen));
+    GF_TRY(check_apart(it, read_links));
     for (int i = 0; i < it->study->plan.stage_count; i++) {
         GF_TRY(check_slot(it, i));
         GF_TRY(check_result(it, i));

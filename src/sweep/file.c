@@ -123,6 +123,7 @@ static void check_groups(sweep *load)
     check_known(load, load->schema->data, load->main.data);
     check_known(load, load->schema->model, load->main.model);
     check_known(load, load->schema->resources, load->resources);
+    if (load->early_stopping) check_known(load, load->schema->early_stopping, load->early_stopping);
     if (load->schema->data) check_group(load, load->main.data, load->schema->data, "data");
     if (load->schema->model) check_group(load, load->main.model, load->schema->model, "model");
     if (load->main.stages) check_stages(load, load->main.stages);
@@ -137,6 +138,8 @@ static void check_groups(sweep *load)
     check_teachers(load);
     if (load->schema->resources && !has_axis(load->resources))
         check_group(load, load->resources, load->schema->resources, "resources");
+    if (load->early_stopping && load->schema->early_stopping && !has_axis(load->early_stopping))
+        check_group(load, load->early_stopping, load->schema->early_stopping, "early_stopping");
 }
 
 static int condition_nodes(const node *at)
@@ -171,6 +174,7 @@ gf_status check_file(sweep *load)
     GF_TRY(find_group(&load->main.data, load, "data"));
     GF_TRY(find_group(&load->main.model, load, "model"));
     GF_TRY(find_group(&load->resources, load, "resources"));
+    load->early_stopping = node_member(load->root, "early_stopping");
     load->main.stages = node_member(load->root, "stages");
     if (!load->main.stages)
         mistakes_add(&load->wrong, (place){ .file = load->src.path },

@@ -213,9 +213,10 @@ static void read_sample(sweep *load)
 gf_status check_head(sweep *load)
 {
     gf_status status = GF_OK;
-    static const char *const known[] = { "name",     "seeds",     "data",    "model",  "stages",
-                                         "teachers", "exclude",   "require", "sample", "objectives",
-                                         "keep",     "resources", NULL };
+    static const char *const known[] = { "name",           "seeds",      "data",    "model",
+                                         "stages",         "teachers",   "exclude", "require",
+                                         "sample",         "objectives", "keep",    "resources",
+                                         "early_stopping", NULL };
     check_keys(load, load->root, "", known);
     GF_TRY(read_name(load));
     GF_TRY(read_seeds(load));

@@ -193,7 +193,7 @@ typedef struct sweep {
     const gf_sweep_schema *schema;
     mistakes wrong;
     source src;
-    node *root, *resources;
+    node *root, *resources, *early_stopping; /* early_stopping NULL: not in the file */
     axes axes;
     chain_source main;
     chain_source *teachers;

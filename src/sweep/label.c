@@ -28,12 +28,26 @@ static void find_active(active_axes *list, const node *at, const uint64_t *point
     for (int i = 0; i < at->count; i++) find_active(list, at->items[i], point);
 }
 
-/* A group or list chosen as a whole is called by the first word in it. */
+/* "crop,flip,cutout": what stands in it, of a group its first key. */
+static void append_list(gf_text *out, const node *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        const node *item = list->items[i];
+        bool group = item->kind == NODE_GROUP && item->count > 0;
+        const char *word = group ? item->items[0]->name : node_is_scalar(item) ? item->text : "...";
+        gf_text_append(out, "%s%s", i ? "," : "", word);
+    }
+}
+
+/* A group chosen as a whole is called by the first word in it. */
 static void append_value(gf_text *out, const axis *which, const uint64_t *point)
 {
     picked here;
     pick(&here, which->owner, point);
-    if (here.kind == NODE_LIST && node_text(out, here.node)) return;
+    if (here.kind == NODE_LIST && here.node->count > 0) {
+        append_list(out, here.node);
+        return;
+    }
     if (here.kind != NODE_GROUP && here.kind != NODE_LIST) {
         gf_text_append(out, "%s", here.text);
         return;

@@ -1,5 +1,6 @@
 /* Trials into the stage tree: chains with equal beginnings (same data, model, options, seed and
- * teachers) share their stages. A stage comes after its parent and its teachers' last stages. */
+ * teachers) share their stages. A stage comes after its parent and its teachers' last stages. With
+ * early stopping a training is a row of segments, a stage each; teachers are never cut. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -23,8 +24,8 @@ static uint64_t stage_hash(const gf_plan_stage *stage, const stage_core *core)
                           (uintptr_t)stage->kind,
                           (uintptr_t)core->own,
                           stage->seed,
-                          (uintptr_t)core->data,
-                          (uintptr_t)core->model };
+                          (uintptr_t)core->data ^ (uint64_t)stage->from,
+                          (uintptr_t)core->model ^ ((uint64_t)stage->epochs << 32) };
     uint64_t hash = table_hash(parts, sizeof parts);
     if (stage->teacher_count)
         hash ^= table_hash(stage->teachers, (size_t)stage->teacher_count * sizeof(int));
@@ -35,6 +36,7 @@ static bool same_stage(const gf_plan_stage *a, const stage_core *a_core, const g
                        const stage_core *b_core)
 {
     return a->parent == b->parent && a->kind == b->kind && a->seed == b->seed &&
+           a->segment == b->segment && a->from == b->from && a->epochs == b->epochs &&
            a_core->own == b_core->own && a_core->data == b_core->data &&
            a_core->model == b_core->model && a->teacher_count == b->teacher_count &&
            (a->teacher_count == 0 ||
@@ -54,6 +56,25 @@ static gf_status reserve_one(merger *work)
     return GF_OK;
 }
 
+/* "train lr 0.1, to 3", and of what follows "train to 9". */
+static gf_status segment_label(char **out, merger *work, const gf_plan_stage *stage,
+                               const chain_source *from, const chain *links, int index)
+{
+    gf_status status;
+    gf_text text = { 0 };
+    char *label = NULL;
+    GF_TRY(link_label(&label, work->load, from, links, index, work->point));
+    *out = label;
+    if (!stage->segment) return GF_OK;
+    if (stage->from > 0) label[strcspn(label, " ")] = '\0';
+    gf_text_append(&text, "%s%s to %d", label, strchr(label, ' ') ? "," : "", stage->epochs);
+    GF_TRY(gf_text_check(&text));
+    GF_TRY_ALLOC(*out = gf_arena_strdup(work->load->arena, text.data));
+out:
+    gf_text_release(&text);
+    return status;
+}
+
 /* Index of the stage: the one that is there, or a new one. */
 static gf_status merge_stage(merger *work, const gf_plan_stage *wanted, const stage_core *core,
                              const chain_source *from, const chain *links, int index, int *out)
@@ -65,17 +86,15 @@ static gf_status merge_stage(merger *work, const gf_plan_stage *wanted, const st
     while ((*out = table_next(&work->index, hash, &cursor)) >= 0)
         if (same_stage(&work->stages[*out], &work->cores[*out], wanted, core)) return GF_OK;
     GF_TRY(reserve_one(work));
-    GF_TRY(link_label(&label, work->load, from, links, index, work->point));
+    GF_TRY(segment_label(&label, work, wanted, from, links, index));
     gf_plan_stage *made = &work->stages[work->count];
     *made = *wanted;
     work->cores[work->count] = *core;
     made->label = label;
-    gf_stage_view view = { .kind = made->kind, .options = made->options };
-    made->epochs = work->load->schema->epochs ? work->load->schema->epochs(&view) : 0;
     const gf_plan_stage *parent = made->parent < 0 ? NULL : &work->stages[made->parent];
-    made->ordinal = parent ? parent->ordinal + (parent->epochs > 0) : 0;
+    made->ordinal = parent ? parent->ordinal + (parent->epochs > 0 && made->from == 0) : 0;
     made->depth = parent ? parent->depth + 1 : 0;
-    if (made->epochs > 0) work->load->plan->epochs += made->epochs;
+    work->load->plan->epochs += made->epochs - made->from;
     GF_TRY(table_add(&work->index, hash, work->count));
     *out = work->count++;
 out:
@@ -132,37 +151,71 @@ out:
     return status;
 }
 
+/* Ends of a stage's segments, its own epochs the last; 1 where it is not cut. */
+static int find_ends(int ends[GF_RUNGS_MOST + 1], const merger *work, const chain_source *from,
+                     const gf_plan_stage *stage)
+{
+    const gf_sweep_schema *schema = work->load->schema;
+    const gf_options *early = work->load->plan->early_stopping;
+    const gf_stage_view view = { .kind = stage->kind, .options = stage->options };
+    bool cut = early && schema->rungs && from == &work->load->main;
+    int count = cut ? schema->rungs(ends, early, &view) : 0;
+    ends[count] = schema->epochs ? schema->epochs(&view) : 0;
+    return count + 1;
+}
+
+/* One link as one stage or a row of segments, added to stages[*count]. */
+static gf_status merge_link(merger *work, const gf_plan_stage *link, const stage_core *core,
+                            const chain_source *from, const chain *links, int index, int *stages,
+                            int *count)
+{
+    gf_status status = GF_OK;
+    gf_plan *plan = work->load->plan;
+    int ends[GF_RUNGS_MOST + 1], parts = find_ends(ends, work, from, link);
+    for (int part = 0; part < parts; part++) {
+        gf_plan_stage wanted = *link;
+        wanted.parent = *count ? stages[*count - 1] : -1;
+        wanted.from = part ? ends[part - 1] : 0;
+        wanted.epochs = ends[part];
+        wanted.segment = parts > 1;
+        GF_TRY(merge_stage(work, &wanted, core, from, links, index, &stages[(*count)++]));
+        plan->unshared_stages++;
+        plan->unshared_epochs += wanted.epochs - wanted.from;
+    }
+out:
+    return status;
+}
+
 static gf_status merge_chain(merger *work, const chain_source *from, uint64_t seed, int **out,
                              int *out_count)
 {
-    gf_status status = GF_OK;
-    sweep *load = work->load;
+    gf_status status;
     chain links = { 0 };
-    int *stages = NULL;
-    GF_TRY(resolve_chain(load, &links, from, work->point));
-    GF_TRY_ALLOC(stages = malloc((size_t)(links.count + 1) * sizeof *stages));
+    int *stages = NULL, *last = NULL, count = 0; /* last: of each link */
+    GF_TRY(resolve_chain(work->load, &links, from, work->point));
+    size_t most = (size_t)links.count * (GF_RUNGS_MOST + 1) + 1;
+    GF_TRY_ALLOC(stages = malloc(most * sizeof *stages));
+    GF_TRY_ALLOC(last = malloc((size_t)(links.count + 1) * sizeof *last));
     for (int i = 0; i < links.count; i++) {
         const stage_link *link = &links.links[i];
         gf_plan_stage wanted = { .kind = link->schema->name,
                                  .options = link->options->options,
                                  .data = links.data->options,
                                  .model = links.model->options,
-                                 .parent = i ? stages[i - 1] : -1,
                                  .seed = seed };
         stage_core core = { .data = links.data->core,
                             .model = links.model->core,
                             .own = link->options->core };
-        GF_TRY(merge_teachers(work, &wanted, &links, stages, i));
-        GF_TRY(merge_stage(work, &wanted, &core, from, &links, i, &stages[i]));
-        load->plan->unshared_stages++;
-        if (work->stages[stages[i]].epochs > 0)
-            load->plan->unshared_epochs += work->stages[stages[i]].epochs;
+        GF_TRY(merge_teachers(work, &wanted, &links, last, i));
+        GF_TRY(merge_link(work, &wanted, &core, from, &links, i, stages, &count));
+        last[i] = stages[count - 1];
     }
-    *out_count = links.count;
+    *out_count = count;
     *out = stages;
     stages = NULL;
 out:
     free(stages);
+    free(last);
     chain_release(&links);
     return status;
 }

@@ -67,9 +67,14 @@ static gf_status build(sweep *load)
     if (load->wrong.count > 0) return GF_OK;
     GF_TRY(chains_check(load));
     if (load->wrong.count > 0) return GF_OK;
-    const resolved *resources = NULL;
-    GF_TRY(resolve_group(load, &resources, load->schema->resources, load->resources, NULL));
-    load->plan->resources = resources->options;
+    const resolved *group = NULL;
+    GF_TRY(resolve_group(load, &group, load->schema->resources, load->resources, NULL));
+    load->plan->resources = group->options;
+    if (load->early_stopping) {
+        GF_TRY(
+            resolve_group(load, &group, load->schema->early_stopping, load->early_stopping, NULL));
+        load->plan->early_stopping = group->options;
+    }
     GF_TRY(stages_merge(load));
     GF_TRY(labels_make(load));
 out:

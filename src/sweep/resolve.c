@@ -17,7 +17,7 @@ typedef struct seen_group { /* a group at the values of its axes */
     const resolved *result;
 } seen_group;
 
-enum { PRIVATE_KEYS = 8 };
+enum { PRIVATE_KEYS = 16 };
 
 struct resolver {
     table by_group, by_text, by_core;
@@ -76,16 +76,35 @@ void resolver_destroy(resolver *caches)
 static gf_status emit_schema(emitter *work, const gf_schema *schema, const node *group,
                              const char *prefix);
 
+/* Fields that came when there were keys already: with these values a stage does what it always did,
+ * and its key is the one from before. */
+static const char *const late[][2] = {
+    { "numerics", "f32" },
+    { "dropout", "0" },
+};
+
+/* A path is no part of a result, and a teacher enters by its own key, not by its name. */
+static bool is_hidden(const gf_field *field, const char *key, const char *value)
+{
+    if (field->unit && strcmp(field->unit, "path") == 0) return true;
+    for (size_t i = 0; i < GF_COUNT(late); i++)
+        if (strcmp(key, late[i][0]) == 0 && strcmp(value, late[i][1]) == 0) return true;
+    return strcmp(key, "teacher") == 0;
+}
+
+static void hide(emitter *work, const char *key)
+{
+    if (work->private_count < PRIVATE_KEYS)
+        snprintf(work->private_keys[work->private_count++], KEY_SIZE, "%s", key);
+}
+
 static gf_status emit_text(emitter *work, const gf_field *field, const char *key, const char *text)
 {
     gf_status status = GF_OK;
     char canonical[VALUE_SIZE];
     GF_TRY(gf_field_check(field, text, canonical, sizeof canonical));
     GF_TRY(gf_options_set(work->out, key, canonical));
-    /* A path is no part of a result, and a teacher enters by its own key, not by its name. */
-    bool hidden = (field->unit && strcmp(field->unit, "path") == 0) || strcmp(key, "teacher") == 0;
-    if (hidden && work->private_count < PRIVATE_KEYS)
-        snprintf(work->private_keys[work->private_count++], KEY_SIZE, "%s", key);
+    if (is_hidden(field, key, canonical)) hide(work, key);
 out:
     return status;
 }
@@ -124,6 +143,22 @@ out:
     return status;
 }
 
+static void hide_default(emitter *work, const char *prefix, const char *name, const char *fallback)
+{
+    char key[KEY_SIZE];
+    snprintf(key, sizeof key, "%s%s", prefix, name);
+    const char *value = gf_options_get(work->out, key);
+    if (value && fallback && strcmp(value, fallback) == 0) hide(work, key);
+}
+
+/* A group without a slot has the keys that it had before there was one. */
+static void hide_defaults(emitter *work, const gf_slot *slot, const char *prefix)
+{
+    if (slot->selector) hide_default(work, prefix, slot->selector, slot->fallback);
+    for (const gf_field *field = slot->common; field && field->name; field++)
+        hide_default(work, prefix, field->name, field->fallback);
+}
+
 /* selected: the variant's name when the group is only that name; NULL: the group says. */
 static gf_status emit_variant(emitter *work, const gf_slot *slot, const node *group,
                               const char *selected, const char *prefix)
@@ -143,6 +178,7 @@ static gf_status emit_variant(emitter *work, const gf_slot *slot, const node *gr
     snprintf(key, sizeof key, "%s%s", prefix, slot->selector ? slot->selector : "");
     if (slot->selector) GF_TRY(gf_options_set(work->out, key, selected));
     GF_TRY(emit_fields(work, slot->common, group, prefix));
+    if (slot->late) hide_defaults(work, slot, prefix);
     GF_TRY(emit_schema(work, variant, group, prefix));
 out:
     return status;

@@ -69,10 +69,10 @@ static gf_status walk(node **found, node *root, gf_arena *arena, char *key, plac
     while (rest) {
         char *word = strsep(&rest, ".");
         node *next = step(root, here, word);
-        bool may_add =
-            here->kind == NODE_GROUP && word[0] &&
-            (here != root || !rest || strcmp(word, "data") == 0 || strcmp(word, "model") == 0 ||
-             strcmp(word, "resources") == 0 || strcmp(word, "sample") == 0);
+        bool may_add = here->kind == NODE_GROUP && word[0] &&
+                       (here != root || !rest || strcmp(word, "data") == 0 ||
+                        strcmp(word, "model") == 0 || strcmp(word, "resources") == 0 ||
+                        strcmp(word, "early_stopping") == 0 || strcmp(word, "sample") == 0);
         if (!next && !may_add) return GF_OK;
         if (!next) GF_TRY_ALLOC(next = add_member(arena, here, word, at));
         here = next;

@@ -191,13 +191,6 @@ out:
 
 /* ---- drawing ---- */
 
-static int columns(const char *text)
-{
-    int count = 0;
-    for (; *text; text++) count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
-}
-
 /* margin: what stands left of this shape on its further lines. */
 static gf_status draw(gf_text *out, const tree_shape *shape, const char *margin)
 {
@@ -214,7 +207,7 @@ static gf_status draw(gf_text *out, const tree_shape *shape, const char *margin)
         gf_text_append(out, "%s", entry->text);
         gf_text_release(&below);
         gf_text_append(&below, "%s%s%*s", margin, fork ? last ? "     " : "  │  " : "   ",
-                       columns(entry->text), "");
+                       gf_text_columns(entry->text), "");
         GF_TRY(gf_text_check(&below));
         GF_TRY(draw(out, entry->below, below.data));
     }
@@ -236,7 +229,7 @@ gf_status gf_plan_tree_text(const gf_plan *plan, gf_text *out)
     for (int i = 0; i < root->count; i++) {
         const tree_entry *entry = &root->entries[i];
         gf_text_append(out, "%s", entry->text);
-        snprintf(margin, sizeof margin, "%*s", columns(entry->text), "");
+        snprintf(margin, sizeof margin, "%*s", gf_text_columns(entry->text), "");
         GF_TRY(draw(out, entry->below, margin));
         gf_text_append(out, "\n");
     }

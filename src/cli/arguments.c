@@ -1,6 +1,7 @@
 /* Reading argument vectors against a table; every mistake is one clear line. */
 #include "cli.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,10 @@ static gf_status take_flag(const gf_flag *flags, int *i, int argc, char **argv)
         *flag->set = true;
         return GF_OK;
     }
-    if (!value && *i + 1 < argc) value = argv[++*i];
+    bool numbers = flag->kind == GF_FLAG_NUMBERS;
+    if (!value && *i + 1 < argc && (!numbers || isdigit((unsigned char)argv[*i + 1][0])))
+        value = argv[++*i];
+    if (!value && numbers) value = "";
     if (!value) return gf_fail(GF_INVALID, "%s: %s needs a value", argv[0], flag->name);
     if (flag->kind == GF_FLAG_LIST) return append_value(flag, value);
     *flag->value = value;

@@ -6,6 +6,8 @@
 #include <gridfront/stage.h>
 #include <gridfront/sweep.h>
 
+#include <limits.h>
+
 /* What the process ends with. */
 typedef enum gf_exit {
     GF_EXIT_DONE = 0,
@@ -26,23 +28,31 @@ int cmd_gc(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_methods(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
+int cmd_range(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_stage(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_tune(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* ---- arguments ---------------------------------------------------------------------------- */
 
-typedef enum gf_flag_kind { GF_FLAG_SWITCH, GF_FLAG_VALUE, GF_FLAG_LIST } gf_flag_kind;
+/* NUMBERS: the value may be left out, and is "" then. */
+typedef enum gf_flag_kind {
+    GF_FLAG_SWITCH,
+    GF_FLAG_VALUE,
+    GF_FLAG_NUMBERS,
+    GF_FLAG_LIST
+} gf_flag_kind;
 /* "--store DIR" or "--store=DIR"; exactly one of the targets is set. */
 typedef struct gf_flag {
     const char *name; /* "--store"; NULL ends the table */
     gf_flag_kind kind;
     bool *set;            /* SWITCH */
-    const char **value;   /* VALUE: borrowed from argv */
+    const char **value;   /* VALUE, NUMBERS: borrowed from argv */
     const char ***values; /* LIST: allocated, [count], items borrowed */
     int *count;           /* LIST */
 } gf_flag;
@@ -59,6 +69,12 @@ typedef struct gf_resources {
     int threads, max_attempts, memory, latency;
     double lease, deadline;
 } gf_resources;
+typedef struct gf_early_stopping {
+    int first, factor, halving;
+    bool safe;
+} gf_early_stopping;
+enum { GF_HALVING_ASYNCHRONOUS, GF_HALVING_SYNCHRONOUS };
+extern const gf_schema gf_early_stopping_schema;
 enum { GF_LATENCY_NONE, GF_LATENCY_FRONT, GF_LATENCY_ALL };
 extern const gf_schema gf_resources_schema;
 
@@ -67,15 +83,18 @@ gf_status gf_cli_schema(gf_sweep_schema *schema, gf_arena *arena);
 /* Loads a sweep file and prints all of its mistakes (where `loud`). */
 gf_status gf_cli_load_plan(gf_plan **plan, const char *path, const char *const *settings,
                            int setting_count, gf_arena *arena, bool loud);
-/* What every number of this process depends on: "numerics 1, float32, avx512 SkylakeX 0.3.21". */
-void gf_cli_numerics(char out[192]);
-/* Creates DIR/sweep.h5 from a plan whose keys are assigned. */
-gf_status gf_cli_create_study(const char *dir, const gf_plan *plan, const char *store,
-                              const char *numerics);
+/* What every number of this process depends on: "numerics 1, float32, avx512 SkylakeX 0.3.21", and
+ * behind it ", bf16 2 native" where stages compute in bf16. */
+void gf_cli_numerics(gf_numerics_class *out);
 /* CONFLICT, saying what differs, unless the study in `dir` is of this very plan. */
-gf_status gf_cli_compare_study(const char *dir, const gf_plan *plan, const char *numerics);
+gf_status gf_cli_compare_study(const char *dir, const gf_plan *plan,
+                               const gf_numerics_class *numerics);
 /* CONFLICT, naming the holder, when another run is alive; waits a few seconds for it to be gone. */
 gf_status gf_cli_take_lease(const char *dir);
+/* From --store (NULL: not given), whose folder is made, to what a study records; and whether an
+ * existing study records the same: CONFLICT with what to say instead. */
+gf_status gf_cli_resolve_store(char out[PATH_MAX], const char *named);
+gf_status gf_cli_agree_on_store(const char *dir, const char *stored, const char *resolved);
 
 /* Report of a study with the metrics of this program. */
 gf_status gf_cli_load_report(gf_report **report, const char *dir, bool times, bool color, bool all);

@@ -1,11 +1,8 @@
-/* gridfront help [KEY], gridfront methods: the tables that parse sweep files, printed. */
+/* gridfront help [KEY]: the tables that parse sweep files, printed. */
 #include "cli.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- help ---- */
 
 static void print_field(const char *group, const gf_field *field)
 {
@@ -49,6 +46,28 @@ static const char *last_word(const char *key)
     return dot ? dot + 1 : key;
 }
 
+/* A slot with all that may stand in it. */
+static void print_slot_whole(const gf_slot *slot)
+{
+    print_slot("", slot);
+    for (const gf_schema *const *variant = slot->variants; *variant; variant++) {
+        printf("\n");
+        print_schema(slot->name, *variant);
+    }
+}
+
+/* The same slot stands in every stage that trains: the first one is shown. */
+static int print_first_slot(const gf_schema *const *stages, const char *name)
+{
+    for (; *stages; stages++)
+        for (const gf_slot *slot = (*stages)->slots; slot && slot->name; slot++)
+            if (*slot->name && strcmp(slot->name, name) == 0) {
+                print_slot_whole(slot);
+                return 1;
+            }
+    return 0;
+}
+
 /* KEY is "prune.amount", "amount", "filter-l1", "train": the group must agree where it is given. */
 static int print_matches(const char *group, const gf_schema *schema, const char *key)
 {
@@ -87,8 +106,10 @@ static int print_everything_on(const gf_sweep_schema *schema, const char *key)
     found += print_matches("data", schema->data, key);
     found += print_matches("model", schema->model, key);
     found += print_matches("resources", schema->resources, key);
+    found += print_matches("early_stopping", schema->early_stopping, key);
     for (const gf_schema *const *stage = schema->stages; *stage; stage++)
         found += print_matches((*stage)->name, *stage, key);
+    found += print_first_slot(schema->stages, key);
     for (int m = 0; m < GF_METRIC_COUNT; m++)
         if (strcmp(gf_metric_names[m], key) == 0) {
             printf("%s: an objective, %s is better; %s\n", key,
@@ -128,101 +149,4 @@ int cmd_help(int argc, char **argv)
 out:
     gf_arena_destroy(arena);
     return status == GF_OK ? GF_EXIT_DONE : gf_cli_fail(status);
-}
-
-/* ---- methods ---- */
-
-typedef struct family {
-    const char *title;
-    const gf_schema *const *schemas;
-} family;
-
-static const family families[] = {
-    { "model", gf_model_schemas },
-    { "schedule", gf_schedule_schemas },
-    { "augment", gf_augment_schemas },
-};
-
-static const gf_method *method_of(const gf_schema *schema)
-{
-    for (const gf_method *const *method = gf_methods; *method; method++)
-        if (&(*method)->schema == schema) return *method;
-    return NULL;
-}
-
-/* The template is there to be copied, not to be used. */
-static bool is_offered(const gf_method *method)
-{
-    return strcmp(method->stage, "none") != 0;
-}
-
-static json_t *field_json(const gf_field *field)
-{
-    return json_pack("{s:s, s:s?, s:s?, s:s?, s:s?}", "name", field->name, "default",
-                     field->fallback, "range", field->range, "unit", field->unit, "help",
-                     field->help);
-}
-
-static json_t *schema_json(const char *kind, const gf_schema *schema)
-{
-    const gf_method *method = method_of(schema);
-    json_t *fields = json_array();
-    for (const gf_field *field = schema->fields; field && field->name; field++)
-        json_array_append_new(fields, field_json(field));
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o}", "kind", kind, "name", schema->name,
-                     "summary", schema->summary, "paper", schema->paper, "example",
-                     method ? method->example : NULL, "fields", fields);
-}
-
-static int print_json(const gf_schema *const *stages)
-{
-    json_t *list = json_array();
-    for (size_t f = 0; f < GF_COUNT(families); f++)
-        for (const gf_schema *const *schema = families[f].schemas; *schema; schema++)
-            json_array_append_new(list, schema_json(families[f].title, *schema));
-    for (const gf_schema *const *stage = stages; *stage; stage++)
-        json_array_append_new(list, schema_json("stage", *stage));
-    for (const gf_method *const *method = gf_methods; *method; method++)
-        if (is_offered(*method))
-            json_array_append_new(list, schema_json((*method)->stage, &(*method)->schema));
-    json_dumpf(list, stdout, JSON_INDENT(2));
-    printf("\n");
-    json_decref(list);
-    return GF_EXIT_DONE;
-}
-
-static void print_row(const char *kind, const gf_schema *schema)
-{
-    printf("%-10s %-12s %s%s%s%s\n", kind, schema->name, schema->summary, schema->paper ? " (" : "",
-           schema->paper ? schema->paper : "", schema->paper ? ")" : "");
-}
-
-static int print_table(const gf_schema *const *stages)
-{
-    for (size_t f = 0; f < GF_COUNT(families); f++)
-        for (const gf_schema *const *schema = families[f].schemas; *schema; schema++)
-            print_row(families[f].title, *schema);
-    for (const gf_schema *const *stage = stages; *stage; stage++)
-        if (!(*stage)->slots || (*stage)->fields) print_row("stage", *stage);
-    for (const gf_method *const *method = gf_methods; *method; method++)
-        if (is_offered(*method)) print_row((*method)->stage, &(*method)->schema);
-    printf("'gridfront help NAME' shows the fields of each.\n");
-    return GF_EXIT_DONE;
-}
-
-int cmd_methods(int argc, char **argv)
-{
-    gf_status status;
-    bool json = false;
-    int code = GF_EXIT_DONE;
-    const gf_schema *const *stages = NULL;
-    gf_arena *arena = NULL;
-    const gf_flag flags[] = { { .name = "--json", .set = &json }, { 0 } };
-    GF_TRY(gf_arguments_read(NULL, 0, 0, flags, argc, argv));
-    GF_TRY_ALLOC(arena = gf_arena_create());
-    GF_TRY(gf_stage_schemas(&stages, arena));
-    code = json ? print_json(stages) : print_table(stages);
-out:
-    gf_arena_destroy(arena);
-    return status == GF_OK ? code : gf_cli_fail(status);
 }

@@ -10,9 +10,9 @@
 #include <string.h>
 
 typedef struct run_arguments {
-    const char *path, *results, *store, **settings;
+    const char *path, *time_left, **settings;
     int setting_count;
-    bool retry_failed;
+    gf_run_wishes wishes;
 } run_arguments;
 
 /* ---- in executors ---- */
@@ -50,16 +50,20 @@ static gf_status run_stage(void *context, const gf_task *task)
 static gf_status read_arguments(run_arguments *a, int argc, char **argv)
 {
     const gf_flag flags[] = {
-        { .name = "--results", .kind = GF_FLAG_VALUE, .value = &a->results },
-        { .name = "--store", .kind = GF_FLAG_VALUE, .value = &a->store },
+        { .name = "--results", .kind = GF_FLAG_VALUE, .value = &a->wishes.results },
+        { .name = "--store", .kind = GF_FLAG_VALUE, .value = &a->wishes.store },
+        { .name = "--replay", .kind = GF_FLAG_VALUE, .value = &a->wishes.replay },
+        { .name = "--time-left", .kind = GF_FLAG_VALUE, .value = &a->time_left },
         { .name = "--set",
           .kind = GF_FLAG_LIST,
           .values = &a->settings,
           .count = &a->setting_count },
-        { .name = "--retry-failed", .set = &a->retry_failed },
+        { .name = "--retry-failed", .set = &a->wishes.retry_failed },
         { 0 },
     };
-    return gf_arguments_read(&a->path, 1, 1, flags, argc, argv);
+    gf_status status = gf_arguments_read(&a->path, 1, 1, flags, argc, argv);
+    if (status != GF_OK || gf_farm_rank_guess() != 0) return status;
+    return gf_cli_time_left(&a->wishes.time_left, a->time_left);
 }
 
 /* One class of numbers for the whole sweep, or none. */
@@ -72,8 +76,8 @@ static gf_status agree_on_numerics(gf_farm *farm, const char *numerics)
         if (strcmp(texts[rank], texts[0]) != 0)
             return gf_fail(GF_UNSUPPORTED,
                            "rank %d would compute with '%s', rank 0 with '%s': use nodes of one "
-                           "kind, or pin all to the lesser with GRIDFRONT_ISA and "
-                           "OPENBLAS_CORETYPE",
+                           "kind, or pin all to the lesser with GRIDFRONT_ISA, GRIDFRONT_BF16 "
+                           "and OPENBLAS_CORETYPE",
                            rank, texts[rank], texts[0]);
 out:
     return status;
@@ -83,13 +87,13 @@ static gf_status take_part(gf_farm *farm, gf_plan *plan, const run_arguments *a,
                            gf_summary *summary)
 {
     gf_status status;
-    char numerics[192];
-    gf_cli_numerics(numerics);
-    GF_TRY(agree_on_numerics(farm, numerics));
+    gf_numerics_class numerics;
+    gf_cli_numerics(&numerics);
+    GF_TRY(agree_on_numerics(farm, gf_plan_numerics(plan, &numerics)));
     if (gf_farm_rank(farm) != 0)
         GF_TRY(gf_farm_serve(farm));
     else
-        GF_TRY(gf_cli_lead(farm, plan, numerics, a->results, a->store, a->retry_failed, summary));
+        GF_TRY(gf_cli_lead(farm, plan, &numerics, &a->wishes, summary));
 out:
     return status;
 }
@@ -100,7 +104,9 @@ static int exit_code(gf_status status, int rank, const gf_summary *summary)
     if (status == GF_OK) return rank == 0 && summary->failed ? GF_EXIT_FAILED : GF_EXIT_DONE;
     if (rank != 0 && (status == GF_UNSUPPORTED || status == GF_INTERRUPTED))
         return gf_cli_exit_code(status);
-    return gf_cli_fail(status);
+    int code = gf_cli_fail(status);
+    if (code != GF_EXIT_FAILED) return code; /* that is for stages alone */
+    return summary->dir[0] ? GF_EXIT_BROKEN : GF_EXIT_USAGE;
 }
 
 int cmd_run(int argc, char **argv)

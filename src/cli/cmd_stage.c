@@ -10,13 +10,18 @@ static void print_progress(void *context, double share, const char *line)
     if (line) fprintf(stderr, "%3.0f %%  %s\n", 100 * share, line);
 }
 
-static gf_status next_fence(uint32_t *fence, const char *dir)
+static gf_status look_at_study(uint32_t *fence, const char *dir, const char *store)
 {
+    gf_status status;
     gf_study *study = NULL;
-    gf_status status = gf_study_open(&study, dir, false);
-    if (status == GF_OK) status = gf_study_highest_fence(study, fence);
-    gf_study_close(study);
+    char root[PATH_MAX];
+    GF_TRY(gf_cli_resolve_store(root, store));
+    GF_TRY(gf_study_open(&study, dir, false));
+    GF_TRY(gf_cli_agree_on_store(dir, gf_study_plan_get(study)->store, root));
+    GF_TRY(gf_study_highest_fence(study, fence));
     (*fence)++;
+out:
+    gf_study_close(study);
     return status;
 }
 
@@ -24,7 +29,9 @@ int cmd_stage(int argc, char **argv)
 {
     gf_status status;
     const char *words[2] = { 0 };
-    const gf_flag flags[] = { { 0 } };
+    const char *store = NULL;
+    const gf_flag flags[] = { { .name = "--store", .kind = GF_FLAG_VALUE, .value = &store },
+                              { 0 } };
     char *end = NULL;
     uint32_t fence = 0;
     bool leased = false;
@@ -38,7 +45,7 @@ int cmd_stage(int argc, char **argv)
     }
     GF_TRY(gf_cli_take_lease(words[0]));
     leased = true;
-    GF_TRY(next_fence(&fence, words[0]));
+    GF_TRY(look_at_study(&fence, words[0], store));
     GF_TRY(gf_kernels_start(0));
     GF_TRY(gf_stage_run(words[0], (int)row, fence, &hooks));
     printf("stage %ld: done\n", row);

@@ -1,151 +1,170 @@
 /* gridfront status DIR: how far a sweep is, read from its files alone, at any time. */
-#include "cli.h"
+#include "status.h"
 
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
-typedef struct tally {
-    const char *name;
-    int total, counts[GF_STAGE_BLOCKED + 1];
-    double cost, cost_left;    /* of all stages; of those that are not done */
-    double seconds, cost_done; /* of those whose time is known */
-    bool live;
-    char holder[160];
-} tally;
+#define LOOK_SECONDS 1.0
+#define LOOK_SHARE   0.02 /* of a core, for looking */
+#define FRONT_SHARE  0.01 /* and for the front, which takes longest */
 
-/* A running stage and its newest epoch. */
-static void print_running(gf_study *study, int row, const gf_stage_row *stage)
+typedef struct view {
+    const char *dir;
+    gf_picture picture;
+    gf_report *report;
+    int reported;                        /* stages done when the report was made; -1: never */
+    double report_at, report_cost, cost; /* gf_clock; CPU s */
+    ino_t file;                          /* sweep.h5 may be another one: removed and begun anew */
+} view;
+
+static double processor_seconds(void)
 {
-    int count = 0;
-    gf_epoch_row *rows = gf_alloc((size_t)stage->epochs + 1, sizeof *rows);
-    if (!rows || gf_study_read_epochs(study, row, rows, &count) != GF_OK) count = 0;
-    printf("  running  stage %-5d %-9s %-36.36s", row, stage->kind, stage->label);
-    if (count)
-        printf(" epoch %d/%d, loss %.3f, validation %.1f %%", rows[count - 1].epoch, stage->epochs,
-               rows[count - 1].train_loss, 100 * rows[count - 1].validation_accuracy);
-    printf("\n");
-    free(rows);
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static gf_status count_stage(tally *t, gf_study *study, int row)
+static ino_t file_of(const char *dir)
+{
+    char path[PATH_MAX];
+    struct stat about;
+    int length = snprintf(path, sizeof path, "%s/sweep.h5", dir);
+    return length < PATH_MAX && stat(path, &about) == 0 ? about.st_ino : 0;
+}
+
+static void view_release(view *v)
+{
+    gf_picture_release(&v->picture);
+    gf_report_destroy(v->report);
+    v->report = NULL;
+}
+
+static gf_status view_open(view *v, const char *dir)
+{
+    *v = (view){ .dir = dir, .reported = -1, .file = file_of(dir) };
+    return gf_picture_open(&v->picture, dir);
+}
+
+/* Only when something has finished, and for a small part of the time; at the end in any case. */
+static gf_status refresh_report(view *v)
 {
     gf_status status;
-    gf_stage_state state;
-    double values[GF_METRIC_COUNT];
-    const gf_stage_row *stage = &gf_study_plan_get(study)->stages[row];
-    GF_TRY(gf_study_read_state(study, row, &state));
-    t->counts[state]++;
-    t->cost += stage->cost;
-    if (state == GF_STAGE_WAITING || state == GF_STAGE_RUNNING) t->cost_left += stage->cost;
-    if (state == GF_STAGE_DONE && gf_study_read_result(study, row, values) == GF_OK &&
-        isfinite(values[GF_METRIC_SECONDS])) {
-        t->seconds += values[GF_METRIC_SECONDS];
-        t->cost_done += stage->cost;
+    gf_report *fresh = NULL;
+    double begin = processor_seconds(), now = gf_clock();
+    int done = v->picture.counts[GF_STAGE_DONE] + v->picture.finished;
+    bool rests = v->reported >= 0 && now - v->report_at < v->report_cost / FRONT_SHARE;
+    if (done == v->reported || (rests && !v->picture.finished)) return GF_OK;
+    GF_TRY(gf_cli_load_report(&fresh, v->dir, true, false, false));
+    gf_report_destroy(v->report);
+    v->report = fresh;
+    v->reported = done;
+    v->report_at = gf_clock();
+    v->report_cost = processor_seconds() - begin;
+out:
+    return status;
+}
+
+static gf_status look(view *v)
+{
+    gf_status status;
+    double begin = processor_seconds();
+    ino_t file = file_of(v->dir);
+    if (file != 0 && file != v->file) {
+        view_release(v);
+        GF_TRY(view_open(v, v->dir));
     }
+    GF_TRY(gf_picture_take(&v->picture));
+    v->cost = processor_seconds() - begin;
+    GF_TRY(refresh_report(v));
 out:
     return status;
 }
 
-static gf_status take_tally(tally *t, gf_study *study, const char *dir)
+/* What stays on the terminal when watching ends leaves a line for the prompt. */
+typedef enum drawn { ONCE, WATCHED, LAST } drawn;
+
+static gf_status draw(gf_text *text, const view *v, drawn kind)
 {
-    gf_status status = GF_OK;
-    const gf_study_plan *plan = gf_study_plan_get(study);
-    t->name = plan->name;
-    t->total = plan->stage_count;
-    t->live = gf_study_lease_held(dir, t->holder, sizeof t->holder);
-    for (int row = 0; row < plan->stage_count; row++) GF_TRY(count_stage(t, study, row));
-out:
-    return status;
+    gf_status_frame frame = { .watched = kind == WATCHED };
+    frame.color = gf_screen_size(&frame.columns, &frame.lines);
+    if (kind == ONCE) frame.lines = 0;
+    if (kind == LAST && frame.lines > 1) frame.lines--;
+    gf_text_release(text);
+    return gf_status_draw(text, &v->picture, v->report, &frame);
 }
 
-/* s of one worker that are left; NaN while no time is known. */
-static double seconds_left(const tally *t)
+static gf_status print_once(view *v, bool json)
 {
-    return t->cost_done > 0 ? t->cost_left * t->seconds / t->cost_done : NAN;
-}
-
-static gf_status print_text(const tally *t, gf_study *study, const char *dir)
-{
-    gf_status status = GF_OK;
-    char left[32];
-    gf_report *report = NULL;
+    gf_status status;
     gf_text text = { 0 };
-    const gf_study_plan *plan = gf_study_plan_get(study);
-    const int *c = t->counts;
-    gf_duration_text(left, seconds_left(t));
-    printf("%s: %d/%d stages done, %d running, %d waiting, %d failed, %d blocked\n", t->name,
-           c[GF_STAGE_DONE], t->total, c[GF_STAGE_RUNNING], c[GF_STAGE_WAITING], c[GF_STAGE_FAILED],
-           c[GF_STAGE_BLOCKED]);
-    if (t->cost_left > 0) printf("  left: %s of one worker's time\n", left);
-    if (gf_study_is_done(dir))
-        printf("  finished\n");
-    else if (t->live)
-        printf("  running: %s\n", t->holder);
-    else
-        printf("  no run is alive; 'gridfront run' goes on\n");
-    for (int row = 0; t->live && row < plan->stage_count; row++) {
-        gf_stage_state state;
-        GF_TRY(gf_study_read_state(study, row, &state));
-        if (state == GF_STAGE_RUNNING) print_running(study, row, &plan->stages[row]);
+    GF_TRY(look(v));
+    if (json) {
+        gf_status_print_json(&v->picture, v->report);
+    } else {
+        GF_TRY(draw(&text, v, ONCE));
+        fputs(text.data, stdout);
     }
-    GF_TRY(gf_cli_load_report(&report, dir, true, false, false));
-    GF_TRY(gf_report_best(report, &text));
-    if (text.data) printf("  %s\n", text.data);
 out:
     gf_text_release(&text);
-    gf_report_destroy(report);
     return status;
 }
 
-static void print_json(const tally *t, const char *dir)
-{
-    const int *c = t->counts;
-    double left = seconds_left(t);
-    json_t *root =
-        json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:o}", "name", t->name, "stages",
-                  t->total, "done", c[GF_STAGE_DONE], "running", c[GF_STAGE_RUNNING], "waiting",
-                  c[GF_STAGE_WAITING], "failed", c[GF_STAGE_FAILED], "blocked", c[GF_STAGE_BLOCKED],
-                  "alive", t->live, "finished", gf_study_is_done(dir), "worker_seconds_left",
-                  isfinite(left) ? json_real(left) : json_null());
-    json_dumpf(root, stdout, JSON_INDENT(2));
-    printf("\n");
-    json_decref(root);
-}
-
-static gf_status print_once(const char *dir, bool json)
+/* Elsewhere than on a terminal every picture is a paragraph, and they come more rarely. */
+static gf_status watch(view *v)
 {
     gf_status status;
-    gf_study *study = NULL;
-    tally t = { 0 };
-    GF_TRY(gf_study_open(&study, dir, false));
-    GF_TRY(take_tally(&t, study, dir));
-    if (json)
-        print_json(&t, dir);
-    else
-        GF_TRY(print_text(&t, study, dir));
-    fflush(stdout);
+    gf_text text = { 0 };
+    int columns, lines;
+    bool terminal = gf_screen_size(&columns, &lines), goes_on = true;
+    if (terminal) gf_screen_open();
+    while (goes_on) {
+        GF_TRY(look(v));
+        GF_TRY(draw(&text, v, terminal ? WATCHED : ONCE));
+        if (terminal)
+            gf_screen_draw(&text);
+        else
+            printf("%s\n", text.data);
+        fflush(stdout);
+        double pause = v->cost / LOOK_SHARE;
+        goes_on = !v->picture.finished &&
+                  gf_screen_wait(pause > LOOK_SECONDS ? pause : LOOK_SECONDS * (terminal ? 1 : 10));
+    }
+    if (terminal) GF_TRY(draw(&text, v, LAST));
 out:
-    gf_study_close(study);
+    if (terminal) gf_screen_close(&text);
+    gf_text_release(&text);
     return status;
+}
+
+/* Who watches may come before the sweep. */
+static void wait_for_study(const char *dir)
+{
+    if (gf_study_exists(dir)) return;
+    printf("%s: no sweep there yet; waiting for one\n", dir);
+    fflush(stdout);
+    while (!gf_study_exists(dir)) gf_sleep(0.5);
 }
 
 int cmd_status(int argc, char **argv)
 {
     gf_status status;
     const char *dir = NULL;
-    bool watch = false, json = false;
-    const gf_flag flags[] = { { .name = "--watch", .set = &watch },
+    bool watched = false, json = false;
+    view v = { .reported = -1 };
+    const gf_flag flags[] = { { .name = "--watch", .set = &watched },
                               { .name = "--json", .set = &json },
                               { 0 } };
     GF_TRY(gf_arguments_read(&dir, 1, 1, flags, argc, argv));
-    for (;;) {
-        if (watch) printf("\033[H\033[2J");
-        GF_TRY(print_once(dir, json));
-        if (!watch || gf_study_is_done(dir)) break;
-        gf_sleep(2);
+    if (watched && json) {
+        status = gf_fail(GF_INVALID, "status: either --watch or --json");
+        goto out;
     }
+    if (watched) wait_for_study(dir);
+    GF_TRY(view_open(&v, dir));
+    GF_TRY(watched ? watch(&v) : print_once(&v, json));
 out:
+    view_release(&v);
     return status == GF_OK ? GF_EXIT_DONE : gf_cli_fail(status);
 }

@@ -1,11 +1,14 @@
 /* The end of a run: latencies on the idle machine, the DONE mark, the report, the front. */
 #include "lead.h"
 
+#include "picture.h"
+
 #include <gridfront/deploy.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LATENCY_SECONDS 0.3 /* of repeated passes for each network and batch */
 
@@ -156,6 +159,85 @@ out:
     return status;
 }
 
+/* ---- what it took ---- */
+
+static double file_bytes(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 ? (double)about.st_size : 0;
+}
+
+/* Of sweep.h5 and the artifacts that are there, whoever made them. */
+static gf_status count_bytes(double *bytes, const char *dir)
+{
+    gf_status status;
+    gf_study *study = NULL;
+    char root[PATH_MAX], path[PATH_MAX];
+    GF_TRY(gf_study_open(&study, dir, false));
+    const gf_study_plan *plan = gf_study_plan_get(study);
+    GF_TRY(gf_stage_store(root, sizeof root, dir, plan->store));
+    snprintf(path, sizeof path, "%.4000s/sweep.h5", dir);
+    *bytes = file_bytes(path);
+    for (int row = 0; row < plan->stage_count; row++) {
+        GF_TRY(gf_store_artifact_path(path, sizeof path, root, plan->stages[row].key));
+        *bytes += file_bytes(path);
+    }
+out:
+    gf_study_close(study);
+    return status;
+}
+
+/* ---- what is written at the end ---- */
+
+static gf_status tidy(const char *dir)
+{
+    gf_status status;
+    gf_study *study = NULL;
+    char store[PATH_MAX];
+    GF_TRY(gf_study_open(&study, dir, false));
+    GF_TRY(gf_stage_store(store, sizeof store, dir, gf_study_plan_get(study)->store));
+    GF_TRY(gf_study_tidy(dir, store));
+out:
+    gf_study_close(study);
+    return status;
+}
+
+/* DONE comes when all is written and tidied up: whoever is killed before it leaves the rest to the
+ * next run. What is not kept goes after it, as a run that is not done would make it again. */
+static gf_status settle(const gf_summary *summary)
+{
+    gf_status status;
+    char text[96];
+    double bytes;
+    GF_TRY(gf_cli_take_lease(summary->dir)); /* ours since the run began */
+    if (!summary->nothing_to_do) GF_TRY(measure_latencies(summary->dir));
+    GF_TRY(gf_cli_write_html(summary->dir));
+    GF_TRY(tidy(summary->dir));
+    GF_TRY(count_bytes(&bytes, summary->dir));
+    snprintf(text, sizeof text, "stages = %d\nfailed = %d\nbytes = %.0f\n", summary->stages,
+             summary->failed, bytes);
+    if (!summary->nothing_to_do) GF_TRY(gf_study_mark_done(summary->dir, text));
+    if (summary->failed == 0) GF_TRY(drop_artifacts(summary->dir));
+out:
+    gf_study_lease_release(summary->dir);
+    return status;
+}
+
+/* How good was the prediction? */
+static gf_status print_verdict(const char *dir)
+{
+    gf_status status;
+    gf_picture picture;
+    char verdict[200];
+    GF_TRY(gf_picture_open(&picture, dir));
+    GF_TRY(gf_picture_take(&picture));
+    gf_picture_verdict(verdict, &picture);
+    if (verdict[0]) printf("%s\n", verdict);
+out:
+    gf_picture_release(&picture);
+    return status;
+}
+
 /* ---- what is said at the end ---- */
 
 static gf_status print_front(const char *dir)
@@ -185,41 +267,49 @@ static gf_status print_failures(const char *dir)
 {
     gf_status status;
     gf_study *study = NULL;
-    int blocked = 0;
+    int blocked = 0, failed = 0;
     GF_TRY(gf_study_open(&study, dir, false));
     const gf_study_plan *plan = gf_study_plan_get(study);
     for (int row = 0; row < plan->stage_count; row++) {
         gf_stage_state state;
         GF_TRY(gf_study_read_state(study, row, &state));
         blocked += state == GF_STAGE_BLOCKED;
+        failed += state == GF_STAGE_FAILED;
         if (state == GF_STAGE_FAILED) print_failure(study, dir, row, &plan->stages[row]);
     }
     if (blocked)
         printf("blocked: %d %s that need them\n", blocked, blocked == 1 ? "stage" : "stages");
+    if (failed) printf("run --retry-failed tries them again\n");
 out:
     gf_study_close(study);
     return status;
+}
+
+/* The tail, when fewer stages are left than workers, is nobody's fault and said apart. */
+static void print_busy(const gf_summary *summary)
+{
+    if (summary->workers)
+        printf("; %d %s %.1f %% busy", summary->workers,
+               summary->workers == 1 ? "worker" : "workers", 100 * summary->busy);
+    if (summary->full_busy > 0) printf(", %.1f %% until the tail", 100 * summary->full_busy);
+    printf("\n");
 }
 
 gf_status gf_cli_conclude(const gf_summary *summary)
 {
     gf_status status;
     char took[32], text[64];
-    if (!summary->nothing_to_do) {
-        GF_TRY(gf_cli_take_lease(summary->dir));
-        status = measure_latencies(summary->dir);
-        gf_study_lease_release(summary->dir);
-        GF_TRY(status);
-        snprintf(text, sizeof text, "stages = %d\nfailed = %d\n", summary->stages, summary->failed);
-        GF_TRY(gf_study_mark_done(summary->dir, text));
-        if (summary->failed == 0) GF_TRY(drop_artifacts(summary->dir));
-    }
-    GF_TRY(gf_cli_write_html(summary->dir));
+    GF_TRY(settle(summary));
     if (summary->nothing_to_do) {
         printf("%s: everything was done already\n\n", summary->dir);
     } else {
         gf_duration_text(took, summary->seconds);
-        printf("%d stages done in %s\n\n", summary->stages - summary->failed, took);
+        snprintf(text, sizeof text, summary->stopped ? ", %d stopped early" : "", summary->stopped);
+        printf("%d stages done in %s%s", summary->stages - summary->failed - summary->stopped, took,
+               text);
+        print_busy(summary);
+        GF_TRY(print_verdict(summary->dir));
+        printf("\n");
     }
     GF_TRY(print_front(summary->dir));
     GF_TRY(print_failures(summary->dir));

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PLAIN_SECONDS 10.0 /* between two lines where nothing is redrawn */
 #define BEST_SECONDS  3.0
+#define BEST_SHARE    0.003 /* of a core, for reading the front */
 
 /* mpirun gives every rank a pseudo-terminal, whatever its own output is: there the question is what
  * our parent's output is. */
@@ -39,9 +41,11 @@ void gf_progress_init(gf_progress_display *d, const char *name, const char *dir)
 static void refresh_best(gf_progress_display *d, const gf_farm_progress *p)
 {
     double now = gf_clock();
+    clock_t begin = clock(); /* of the processor: the trainings beside us make us slow, not dear */
     gf_report *report = NULL;
     gf_text text = { 0 };
-    if (p->done == d->best_done || now - d->best_checked < fmax(BEST_SECONDS, 50 * d->best_cost))
+    if (p->done == d->best_done ||
+        now - d->best_checked < fmax(BEST_SECONDS, d->best_cost / BEST_SHARE))
         return;
     if (gf_cli_load_report(&report, d->dir, false, false, false) == GF_OK &&
         gf_report_best(report, &text) == GF_OK && text.data)
@@ -50,7 +54,7 @@ static void refresh_best(gf_progress_display *d, const gf_farm_progress *p)
     gf_report_destroy(report);
     d->best_done = p->done;
     d->best_checked = gf_clock();
-    d->best_cost = d->best_checked - now;
+    d->best_cost = (double)(clock() - begin) / CLOCKS_PER_SEC;
 }
 
 static void draw_bar(char out[64], const gf_farm_progress *p)
@@ -83,8 +87,9 @@ static void print_on_terminal(gf_progress_display *d, const gf_farm_progress *p)
 {
     printf("\r\033[K");
     print_status(d, p);
-    if (d->best[0]) printf("\n\033[K  %.*s\033[A", d->width - 4, d->best);
-    if (p->line && p->line[0]) printf("\n\n\033[K  %.*s\033[2A", d->width - 4, p->line);
+    if (d->best[0]) printf("\n\033[K  %.*s\033[A", gf_text_fit(d->best, d->width - 4), d->best);
+    if (p->line && p->line[0])
+        printf("\n\n\033[K  %.*s\033[2A", gf_text_fit(p->line, d->width - 4), p->line);
     printf("\r");
     fflush(stdout);
 }

@@ -1,6 +1,5 @@
-/* From a plan to the tables of sweep.h5, and the question whether a study on disk is of this plan.
- */
-#include "cli.h"
+/* Making sweep.h5 from a plan, and the question whether a study on disk is of this plan. */
+#include "forecast.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,12 +9,14 @@
 #define GF_NUMERICS_TYPE "float32"
 #endif
 
-void gf_cli_numerics(char out[192])
+void gf_cli_numerics(gf_numerics_class *out)
 {
     char kernels[128];
     gf_kernels_class(kernels);
-    snprintf(out, 192, "numerics %d, %s, shards %d, %s", GF_NUMERICS_VERSION, GF_NUMERICS_TYPE,
-             GF_SHARDS, kernels);
+    snprintf(out->f32, sizeof out->f32, "numerics %d, %s, shards %d, %s", GF_NUMERICS_VERSION,
+             GF_NUMERICS_TYPE, GF_SHARDS, kernels);
+    snprintf(out->bf16, sizeof out->bf16, "%s, bf16 %d %s", out->f32, GF_BF16_VERSION,
+             gf_kernels_bf16());
 }
 
 /* ---- options texts ---- */
@@ -35,7 +36,7 @@ static gf_status validation_images(int *images, const gf_plan *plan)
     return status;
 }
 
-static gf_status settings_text(char **out, const gf_plan *plan)
+static gf_status settings_text(char **out, const gf_plan *plan, const gf_forecast *forecast)
 {
     gf_status status;
     gf_text text = { 0 };
@@ -46,6 +47,8 @@ static gf_status settings_text(char **out, const gf_plan *plan)
                        plan->objectives[i].metric, i, plan->objectives[i].maximize ? "max" : "min");
     gf_text_append(&text, "keep = %s\nvalidation_images = %d\n", plan->keep, images);
     append_group(&text, "resources.", plan->resources);
+    if (plan->early_stopping) append_group(&text, "early_stopping.", plan->early_stopping);
+    gf_forecast_write(forecast, &text);
     GF_TRY_ALLOC(*out = gf_text_take(&text));
 out:
     gf_text_release(&text);
@@ -59,161 +62,24 @@ static char *provenance_text(const char *numerics)
     return gf_text_take(&text);
 }
 
-/* ---- cost ---- */
-
-/* A pass forward and two backward per epoch; evaluation once even where nothing trains. */
-static double passes(const gf_plan_stage *stage)
-{
-    return 3.0 * stage->epochs + 0.3;
-}
-
-static gf_status root_cost(double *cost, const gf_plan_stage *stage)
-{
-    gf_status status;
-    const gf_kernels *kernels;
-    gf_net *net = NULL;
-    gf_cost net_cost;
-    gf_data_options data;
-    GF_TRY(gf_kernels_find(&kernels, "ref"));
-    GF_TRY(gf_model_build(&net, stage->model, "", (gf_shape){ 32, 32, 3 }, 10));
-    GF_TRY(gf_net_cost(net, kernels, &net_cost, NULL));
-    GF_TRY(gf_fields_read(&data, gf_data_schema.fields, stage->data, ""));
-    *cost = (double)net_cost.macs * gf_data_train_count(&data) * passes(stage);
-out:
-    gf_net_destroy(net);
-    return status;
-}
-
-/* A stage of the same model and data whose cost is known already: the parent, or the chain that was
- * counted last (building a network takes milliseconds; options are shared between chains). -1 */
-static int counted_before(const gf_plan *plan, int index, int last_root)
-{
-    const gf_plan_stage *stage = &plan->stages[index];
-    if (stage->parent >= 0) return stage->parent;
-    if (last_root < 0) return -1;
-    const gf_plan_stage *root = &plan->stages[last_root];
-    return root->model == stage->model && root->data == stage->data ? last_root : -1;
-}
-
-static gf_status fill_costs(gf_stage_row *rows, const gf_plan *plan)
-{
-    gf_status status = GF_OK;
-    int last_root = -1;
-    for (int i = 0; i < plan->stage_count; i++) {
-        const gf_plan_stage *stage = &plan->stages[i];
-        int known = counted_before(plan, i, last_root);
-        if (known >= 0) {
-            rows[i].cost = rows[known].cost * passes(stage) / passes(&plan->stages[known]);
-            continue;
-        }
-        GF_TRY(root_cost(&rows[i].cost, stage));
-        last_root = i;
-    }
-out:
-    return status;
-}
-
 /* ---- creating ---- */
 
-typedef struct tables {
-    gf_stage_row *stages;
-    gf_trial_row *trials;
-    gf_point_row *points;
-    char **texts; /* owned, NULL-terminated list of what rows borrow */
-    size_t text_count;
-} tables;
-
-static void tables_release(tables *t)
-{
-    for (size_t i = 0; i < t->text_count; i++) free(t->texts[i]);
-    free(t->texts);
-    free(t->stages);
-    free(t->trials);
-    free(t->points);
-}
-
-static gf_status keep_text(tables *t, const char **borrowed, char *text)
-{
-    if (!text) return gf_fail(GF_NOMEM, "out of memory");
-    t->texts[t->text_count++] = text;
-    *borrowed = text;
-    return GF_OK;
-}
-
-static gf_status fill_stages(tables *t, const gf_plan *plan, const char *numerics)
-{
-    gf_status status = GF_OK;
-    for (int i = 0; i < plan->stage_count; i++) {
-        const gf_plan_stage *stage = &plan->stages[i];
-        t->stages[i] = (gf_stage_row){
-            .key = stage->key.hex,
-            .kind = stage->kind,
-            .label = stage->label,
-            .parent = stage->parent,
-            .teachers = stage->teachers,
-            .teacher_count = stage->teacher_count,
-            .ordinal = stage->ordinal,
-            .epochs = stage->epochs,
-            .seed = (int64_t)stage->seed,
-        };
-        GF_TRY(keep_text(t, &t->stages[i].options, gf_plan_stage_options(plan, i, numerics)));
-    }
-    GF_TRY(fill_costs(t->stages, plan));
-out:
-    return status;
-}
-
-static gf_status fill_points(tables *t, const gf_plan *plan)
-{
-    gf_status status = GF_OK;
-    for (int i = 0; i < plan->point_count; i++) {
-        t->points[i].label = plan->points[i].label;
-        GF_TRY(keep_text(t, &t->points[i].options, gf_options_text(plan->points[i].axes)));
-    }
-out:
-    return status;
-}
-
-static gf_status tables_init(tables *t, const gf_plan *plan, const char *numerics)
+gf_status gf_cli_create_study(const char *dir, const gf_plan *plan, const gf_cli_rows *rows,
+                              const gf_forecast *forecast, const char *store,
+                              const gf_numerics_class *numerics)
 {
     gf_status status;
-    size_t texts = (size_t)plan->stage_count + (size_t)plan->point_count;
-    t->stages = gf_alloc((size_t)plan->stage_count, sizeof *t->stages);
-    t->trials = gf_alloc((size_t)plan->trial_count, sizeof *t->trials);
-    t->points = gf_alloc((size_t)plan->point_count, sizeof *t->points);
-    t->texts = gf_alloc(texts, sizeof *t->texts);
-    GF_TRY_ALLOC(t->stages && t->trials && t->points && t->texts);
-    GF_TRY(fill_stages(t, plan, numerics));
-    GF_TRY(fill_points(t, plan));
-    for (int i = 0; i < plan->trial_count; i++) {
-        const gf_plan_trial *trial = &plan->trials[i];
-        t->trials[i] = (gf_trial_row){ .point = trial->point,
-                                       .seed_index = trial->seed_index,
-                                       .seed = (int64_t)trial->seed,
-                                       .stages = trial->stages,
-                                       .stage_count = trial->stage_count };
-    }
-out:
-    return status;
-}
-
-gf_status gf_cli_create_study(const char *dir, const gf_plan *plan, const char *store,
-                              const char *numerics)
-{
-    gf_status status;
-    tables t = { 0 };
     char *settings = NULL, *provenance = NULL;
-    GF_TRY(tables_init(&t, plan, numerics));
-    GF_TRY(settings_text(&settings, plan));
-    GF_TRY_ALLOC(provenance = provenance_text(numerics));
+    GF_TRY(settings_text(&settings, plan, forecast));
+    GF_TRY_ALLOC(provenance = provenance_text(gf_plan_numerics(plan, numerics)));
     const gf_study_plan study = {
         .name = plan->name,
         .text = plan->text,
         .settings = settings,
         .provenance = provenance,
-        .stages = t.stages,
-        .trials = t.trials,
-        .points = t.points,
+        .stages = rows->stages,
+        .trials = rows->trials,
+        .points = rows->points,
         .stage_count = plan->stage_count,
         .trial_count = plan->trial_count,
         .point_count = plan->point_count,
@@ -226,7 +92,6 @@ gf_status gf_cli_create_study(const char *dir, const gf_plan *plan, const char *
 out:
     free(settings);
     free(provenance);
-    tables_release(&t);
     return status;
 }
 
@@ -270,12 +135,13 @@ out:
     return status;
 }
 
-gf_status gf_cli_compare_study(const char *dir, const gf_plan *plan, const char *numerics)
+gf_status gf_cli_compare_study(const char *dir, const gf_plan *plan,
+                               const gf_numerics_class *numerics)
 {
     gf_status status;
     gf_study *study = NULL;
     GF_TRY(gf_study_open(&study, dir, false));
-    GF_TRY(compare_numerics(dir, gf_study_plan_get(study), numerics));
+    GF_TRY(compare_numerics(dir, gf_study_plan_get(study), gf_plan_numerics(plan, numerics)));
     GF_TRY(compare_stages(dir, gf_study_plan_get(study), plan));
 out:
     gf_study_close(study);

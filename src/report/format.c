@@ -18,7 +18,8 @@ gf_status gf_format_parse(gf_format *format, const char *word)
 
 const char *gf_report_state_word(gf_stage_state state)
 {
-    static const char *const words[] = { "waiting", "running", "done", "failed", "blocked" };
+    static const char *const words[] = { "waiting", "running", "done",
+                                         "failed",  "blocked", "stopped" };
     return (size_t)state < GF_COUNT(words) ? words[state] : "?";
 }
 

@@ -3,10 +3,10 @@
  *   metrics [{name, help, goal, time}], objectives [{metric, goal}], knee (point or null),
  *   points [{point, label, options {key: value}, front, rank, probability, dominator, seeds,
  *            interval ("seeds" or "images": what the half-width of its accuracy is of), failed,
- *            metrics {name: {mean, half, values}}, stages [[row, ...] per seed]}],
- *   stages [{row, kind, label, state, parent, seed, curve [[epoch, lr, train loss, train accuracy,
- *            validation loss, validation accuracy], ...], attempts [...]}]
- * Numbers that are not there are null. Times, hosts and dates are left out by --no-times. */
+ * stopped, metrics {name: {mean, half, values}}, stages [[row, ...] per seed]}], stages [{row,
+ * kind, label, state, parent, seed, curve [[epoch, lr, train loss, train accuracy, validation loss,
+ * validation accuracy], ...], attempts [...]}] Numbers that are not there are null. Times, hosts
+ * and dates are left out by --no-times. */
 #include "model.h"
 
 #include <inttypes.h>
@@ -99,14 +99,14 @@ static json_t *interval_json(const gf_report *r, const gf_report_point *point)
 static json_t *point_json(const gf_report *r, int p)
 {
     const gf_report_point *point = &r->points[p];
-    return json_pack("{s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:i, s:o, s:b, s:o, s:o}", "point", p,
-                     "label", text(point->label), "options", options_json(point->options), "front",
-                     point->front, "rank",
-                     point->rank < 0 ? json_null() : json_integer(point->rank), "probability",
-                     number(point->probability), "dominator",
-                     point->dominator < 0 ? json_null() : json_integer(point->dominator), "seeds",
-                     point->finished, "interval", interval_json(r, point), "failed", point->failed,
-                     "metrics", values_json(r, point), "stages", point_stages(r, p));
+    return json_pack(
+        "{s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:i, s:o, s:b, s:b, s:o, s:o}", "point", p, "label",
+        text(point->label), "options", options_json(point->options), "front", point->front, "rank",
+        point->rank < 0 ? json_null() : json_integer(point->rank), "probability",
+        number(point->probability), "dominator",
+        point->dominator < 0 ? json_null() : json_integer(point->dominator), "seeds",
+        point->finished, "interval", interval_json(r, point), "failed", point->failed, "stopped",
+        point->stopped, "metrics", values_json(r, point), "stages", point_stages(r, p));
 }
 
 static json_t *curve_json(const gf_report *r, int row)

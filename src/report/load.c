@@ -96,6 +96,7 @@ static gf_status read_trial(gf_report *r, const gf_trial_row *trial)
     double *values = point->values + (size_t)trial->seed_index * (size_t)r->options.metric_count;
     r->trials[(size_t)trial->point * (size_t)r->seeds + (size_t)trial->seed_index] = trial;
     point->failed |= state == GF_STAGE_FAILED || state == GF_STAGE_BLOCKED;
+    point->stopped |= state == GF_STAGE_STOPPED;
     if (state != GF_STAGE_DONE) return GF_OK;
     gf_status status = gf_study_read_result(r->study, last, values);
     if (status == GF_OK) point->finished++;

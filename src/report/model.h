@@ -18,6 +18,7 @@ typedef struct gf_report_point {
     gf_estimate *estimates; /* [metrics] */
     int finished;           /* seeds that have a result */
     bool failed;            /* a seed will have none: a stage failed or is blocked */
+    bool stopped;           /* early: it was not among the best at a rung */
     bool front;
     int rank;           /* -1: takes no part */
     int dominator;      /* -1: none */

@@ -73,11 +73,23 @@ static void append_curve(const gf_report *r, gf_text *out, int row)
     free(rows);
 }
 
-static void append_log(const gf_report *r, gf_text *out, int row)
+/* Where the last `lines` lines begin. */
+static const char *tail_of(const char *text, int lines)
 {
+    const char *at = text + strlen(text);
+    if (at > text && at[-1] == '\n') at--;
+    while (at > text && (at[-1] != '\n' || --lines > 0)) at--;
+    return at;
+}
+
+static void append_log(const gf_report *r, gf_text *out, int row, bool whole)
+{
+    enum { LAST_LINES = 24 };
     char *log = NULL;
     if (gf_study_read_log(r->study, row, &log) == GF_OK && log)
-        gf_text_append(out, "      ---- log ----\n%s\n      -------------\n", log);
+        gf_text_append(out, "      ---- %s ----\n%s\n      -------------\n",
+                       whole ? "log" : "end of its log (all: --log)",
+                       whole ? log : tail_of(log, LAST_LINES));
     free(log);
 }
 
@@ -92,7 +104,7 @@ static void append_stage(const gf_report *r, gf_text *out, int row, bool log)
         if (s->state != GF_STAGE_DONE || s->attempts[i].status != GF_OK)
             append_attempt(r, out, &s->attempts[i]);
     append_curve(r, out, row);
-    if (log) append_log(r, out, row);
+    if (log || s->state == GF_STAGE_FAILED) append_log(r, out, row, log);
     if (s->state == GF_STAGE_FAILED)
         gf_text_append(out, "      again, alone: gridfront stage %s %d\n", r->dir, row);
 }

@@ -7,31 +7,24 @@
 
 enum { WIDTH = 100 }; /* no line is longer, one word too long aside */
 
-/* Characters shown: bytes that do not continue another. */
-static int shown_width(const char *text)
-{
-    int width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void append_padded(gf_text *out, const char *text, int width)
 {
-    gf_text_append(out, "%*s%s", width > shown_width(text) ? width - shown_width(text) : 0, "",
-                   text);
+    gf_text_append(out, "%*s%s", width > gf_text_columns(text) ? width - gf_text_columns(text) : 0,
+                   "", text);
 }
 
 /* What the front was found among. */
 static void append_title(const gf_report *r, gf_text *out)
 {
     const gf_report_options *o = &r->options;
-    int failed = 0, waiting = 0;
+    int failed = 0, stopped = 0, waiting = 0;
     for (int p = 0; p < r->plan->point_count; p++) {
         if (r->points[p].finished > 0) continue;
-        *(r->points[p].failed ? &failed : &waiting) += 1;
+        *(r->points[p].failed ? &failed : r->points[p].stopped ? &stopped : &waiting) += 1;
     }
     gf_text_append(out, "front of %d out of %d points", r->front_size, r->finished_points);
     if (failed) gf_text_append(out, ", %d failed", failed);
+    if (stopped) gf_text_append(out, ", %d stopped early", stopped);
     if (waiting) gf_text_append(out, ", %d not finished", waiting);
     gf_text_append(out, " (%d %s each)\n", r->seeds, r->seeds == 1 ? "seed" : "seeds");
     if (o->validation_images > 0) {
@@ -58,7 +51,7 @@ static int find_break(const char *label, int room)
 static void append_wrapped(gf_text *out, const char *label, int indent)
 {
     int room = indent < WIDTH - 20 ? WIDTH - indent : 20, cut;
-    while (shown_width(label) > room && (cut = find_break(label, room)) > 0) {
+    while (gf_text_columns(label) > room && (cut = find_break(label, room)) > 0) {
         gf_text_append(out, "%.*s\n%*s", cut, label, indent, "");
         label += cut + strspn(label + cut, " ");
     }
@@ -71,7 +64,10 @@ static void append_label(const gf_report *r, gf_text *out, int p, int indent)
     gf_text label = { 0 };
     gf_text_append(&label, "%s%s", point->label, p == r->knee ? "  (knee)" : "");
     if (point->finished == 0)
-        gf_text_append(&label, "  (%s)", point->failed ? "failed" : "not finished");
+        gf_text_append(&label, "  (%s)",
+                       point->failed    ? "failed"
+                       : point->stopped ? "stopped early"
+                                        : "not finished");
     else if (point->finished < r->seeds)
         gf_text_append(&label, "  (%d of %d seeds%s)", point->finished, r->seeds,
                        point->failed ? ", failed" : "");
@@ -110,11 +106,11 @@ static void append_text_table(const gf_report *r, gf_text *out, const int *order
     int columns[GF_REPORT_COLUMNS], widths[GF_REPORT_COLUMNS];
     int count = gf_report_columns(r, columns);
     for (int i = 0; i < count; i++) {
-        widths[i] = shown_width(gf_report_column_title(r, columns[i]));
+        widths[i] = gf_text_columns(gf_report_column_title(r, columns[i]));
         for (int k = 0; k < points; k++) {
             char cell[64];
             gf_report_value_text(cell, r, columns[i], &r->points[order[k]].estimates[columns[i]]);
-            if (shown_width(cell) > widths[i]) widths[i] = shown_width(cell);
+            if (gf_text_columns(cell) > widths[i]) widths[i] = gf_text_columns(cell);
         }
     }
     gf_text_append(out, " point");
@@ -182,7 +178,7 @@ gf_status gf_report_best(const gf_report *r, gf_text *out)
                        100 * r->points[p].estimates[accuracy].mean, size, p);
         if (points == 1) break;
     }
-    gf_text_append(out, "; front of %d points", r->front_size);
+    gf_text_append(out, "; front of %d %s", r->front_size, r->front_size == 1 ? "point" : "points");
     free(order);
     return gf_text_check(out);
 }

@@ -63,7 +63,7 @@ const columns = [{key: "point", title: "point", get: p => p.point},
     ? [{key: "probability", title: "P(front)", help: "share of draws of the seeds in which it is on the front",
         get: p => p.probability, show: p => p.probability === null ? "–" : p.probability.toFixed(2)}] : []),
   {key: "rank", title: "rank", help: "0: the front; 1: the front without that; ...", get: p => p.rank,
-    show: p => p.rank ?? (p.failed ? "failed" : "–")}, ...metricColumns.slice(decisive.length)];
+    show: p => p.rank ?? (p.failed ? "failed" : p.stopped ? "stopped" : "–")}, ...metricColumns.slice(decisive.length)];
 
 // ---- top ----
 function verdict() {
@@ -96,7 +96,7 @@ function about() {
   const counts = state => data.stages.filter(s => s.state === state).length;
   return [plural(data.points.length, "point") + " × " + plural(data.seeds, "seed"),
     plural(data.stages.length, "stage"),
-    ...["failed", "blocked", "running", "waiting"].filter(counts).map(s => `${counts(s)} ${s}`),
+    ...["failed", "blocked", "stopped", "running", "waiting"].filter(counts).map(s => `${counts(s)} ${s}`),
     ...(ended ? [new Date(1000 * ended).toISOString().slice(0, 16).replace("T", " ") + " UTC"] : []),
   ].join(" · ");
 }

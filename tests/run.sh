@@ -46,9 +46,17 @@ for program in "$@"; do
     name=$(basename "$program")
     case $kind in
     mpi)
-        for ranks in 1 2 4; do
+        case $name in
+        *_many) numbers=${RANKS:-8} ;;
+        *) numbers="1 2 4" ;;
+        esac
+        for ranks in $numbers; do
             run_one "$name, $ranks ranks" mpirun --oversubscribe -n $ranks "$program"
         done
+        case $name in
+        *_lost) run_one "$name, 4 ranks, one killed" \
+            mpirun --enable-recovery --oversubscribe -n 4 "$program" ;;
+        esac
         ;;
     e2e) run_one "$name" sh "$program" ;;
     *) run_one "$name" "$program" ;;

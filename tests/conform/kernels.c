@@ -127,7 +127,10 @@ static void replay_convolution(record *r, const gf_kernels *k, const kernel_case
     const float *bias = weight + weight_count(s);
     gf_scratch scratch = { 0 };
     record_mark(r, "conv_forward");
-    k->conv_forward(record_take(r, out_count(s), 9), x, weight, c->bias ? bias : NULL, s, &scratch);
+    const gf_conv_end end = { .bias = c->bias ? bias : NULL,
+                              .residual = c->round % 4 < 2 ? d_y : NULL,
+                              .epilogue = c->round % 5 < 2 ? GF_EPILOGUE_RELU : GF_EPILOGUE_NONE };
+    k->conv_forward(record_take(r, out_count(s), 9), x, weight, &end, s, &scratch);
     record_mark(r, "conv_backward_input");
     k->conv_backward_input(record_take(r, in_count(s), 1), d_y, weight, s, c->add, &scratch);
     record_mark(r, "conv_backward_weight");
@@ -149,16 +152,19 @@ static void replay_bn(record *r, const gf_kernels *k, const kernel_case *c)
     float *batch_mean = record_take(r, channels, 9), *variance = record_take(r, channels, 9);
     k->bn_statistics(batch_mean, variance, x, s->batch, pixels, channels, &scratch);
     record_mark(r, "bn_forward");
-    k->bn_forward(record_take(r, in_count(s), 9), x, mean, scale, gamma, beta,
-                  (size_t)s->batch * pixels, channels, c->add);
-    record_mark(r, "bn_backward");
-    float *d_gamma = record_take(r, channels, 9), *d_beta = record_take(r, channels, 9);
-    k->bn_backward(record_take(r, in_count(s), 1), d_gamma, d_beta, d_y, x, mean, scale, gamma,
-                   s->batch, pixels, channels, c->add, &scratch);
-    record_mark(r, "bn_backward_frozen");
-    d_gamma = record_take(r, channels, 9), d_beta = record_take(r, channels, 9);
-    k->bn_backward_frozen(record_take(r, in_count(s), 1), d_gamma, d_beta, d_y, x, mean, scale,
-                          gamma, s->batch, pixels, channels, c->add, &scratch);
+    gf_bn bn = { s->batch, pixels, channels, mean, scale, gamma, beta, false };
+    const float *residual = c->round % 2 ? x + 1 : NULL;
+    k->bn_forward(record_take(r, in_count(s), 9), x, residual, &bn,
+                  c->round % 3 ? GF_EPILOGUE_RELU : GF_EPILOGUE_NONE);
+    for (int frozen = 0; frozen < 2; frozen++) {
+        record_mark(r, frozen ? "bn_backward, frozen" : "bn_backward");
+        bn.frozen = frozen;
+        gf_bn_gradients out = { .d_x = record_take(r, in_count(s), 1), .add_x = c->add };
+        if (residual) out.d_residual = record_take(r, in_count(s), 1);
+        out.add_residual = !c->add;
+        out.d_gamma = record_take(r, channels, 9), out.d_beta = record_take(r, channels, 9);
+        k->bn_backward(&out, d_y, c->round % 3 ? x : NULL, x, &bn, &scratch);
+    }
     gf_scratch_release(&scratch);
 }
 
@@ -169,6 +175,9 @@ static void replay_elementwise(record *r, const gf_kernels *k, const kernel_case
     record_mark(r, "relu");
     k->relu_forward(record_take(r, n, 9), a, n);
     k->relu_backward(record_take(r, n, 1), b, a, n, c->add);
+    record_mark(r, "relu6");
+    k->relu6_forward(record_take(r, n, 9), a, n);
+    k->relu6_backward(record_take(r, n, 1), b, a, n, c->add);
     record_mark(r, "softplus");
     k->softplus_forward(record_take(r, n, 9), a, n);
     k->softplus_backward(record_take(r, n, 1), b, a, n, c->add);
@@ -185,6 +194,11 @@ static void replay_elementwise(record *r, const gf_kernels *k, const kernel_case
     record_mark(r, "sgd_step");
     float *weight = record_take(r, n, 1), *velocity = record_take(r, n, 0.5f);
     k->sgd_step(weight, velocity, a, n, 0.1f, 0.9f, 1e-3f, 1e-2f, c->add);
+    record_mark(r, "adam_step");
+    const gf_adam adam = { 0.01f, 1.2f, 1e-3f, 0.9f, 0.1f, 0.99f, 0.01f, 1e-3f, 1e-2f };
+    weight = record_take(r, n, 1);
+    float *mean = record_take(r, n, 0.5f), *square = record_take(r, n, 0.25f);
+    k->adam_step(weight, mean, square, a, n, &adam);
 }
 
 static void replay_rest(record *r, const gf_kernels *k, const kernel_case *c)
@@ -209,6 +223,9 @@ static void replay_rest(record *r, const gf_kernels *k, const kernel_case *c)
                           per_filter);
     k->fake_quant_backward(record_take(r, outer * inner, 1), d_y, x, scale, zero, -8, 7, outer,
                            inner, per_filter, c->add);
+    record_mark(r, "float_round");
+    k->float_round(record_take(r, outer * inner, 9), x, scale, (gf_minifloat)(c->round % 4), outer,
+                   inner, per_filter);
 }
 
 static void replay(record *r, const gf_kernels *k, const kernel_case *c)
@@ -285,44 +302,61 @@ static void difference(char out[256], const char *backend, const record *got, co
     }
 }
 
-TEST("kernels: every backend", "agrees with the reference in random shapes")
+/* ---- the backends ---------------------------------------------------------------------------- */
+
+/* The next table to be tried: every backend, in float32 or in bf16 by one way of computing it. */
+static bool next_table(const gf_kernels **table, const char *const **names, const char *bf16)
 {
+    const char *name = **names;
+    if (!name) return false;
+    (*names)++;
+    gf_test_status(gf_kernels_find(table, name), GF_OK, name, __FILE__, __LINE__);
+    if (!bf16) return true;
+    setenv("GRIDFRONT_BF16", bf16, 1);
+    bool there = gf_kernels_with(table, *table, GF_NUMERICS_BF16) == GF_OK;
+    unsetenv("GRIDFRONT_BF16");
+    return there || next_table(table, names, bf16);
+}
+
+static int expect_agreement(const char *bf16)
+{
+    int tables = 0;
+    const char *const *first = gf_kernels_names(); /* the reference: exact sums */
     const gf_kernels *ref = NULL, *backend = NULL;
     record want = record_create(), got = record_create(), magnitude = record_create();
-    REQUIRE_OK(gf_kernels_start(2));
-    REQUIRE_OK(gf_kernels_find(&ref, "ref"));
+    next_table(&ref, &first, bf16 ? "emulated" : NULL);
     for (int round = 0; round < ROUNDS; round++) {
         kernel_case c = case_create(round);
         replay(&want, ref, &c);
         replay_magnitudes(&magnitude, &want, &c);
-        for (const char *const *name = gf_kernels_names(); *name; name++) {
+        for (const char *const *name = gf_kernels_names(); next_table(&backend, &name, bf16);) {
             char text[256];
-            REQUIRE_OK(gf_kernels_find(&backend, *name));
             replay(&got, backend, &c);
-            difference(text, *name, &got, &want, &magnitude, &c);
+            difference(text, backend->name, &got, &want, &magnitude, &c);
             EXPECT_TEXT(text, "");
+            tables++;
         }
         free(c.pool);
     }
     free(want.values), free(got.values), free(magnitude.values);
+    return tables;
 }
 
-TEST("kernels: every backend", "gives the same bits on 1, 2, 3 and 7 threads")
+static void expect_same_bits(const char *bf16)
 {
     static const int threads[] = { 2, 3, 7 };
     const gf_kernels *backend = NULL;
     record want = record_create(), got = record_create();
     for (int round = 0; round < ROUNDS / 3; round++) {
         kernel_case c = case_create(round);
-        for (const char *const *name = gf_kernels_names(); *name; name++) {
-            REQUIRE_OK(gf_kernels_find(&backend, *name));
-            REQUIRE_OK(gf_kernels_start(1));
+        for (const char *const *name = gf_kernels_names(); next_table(&backend, &name, bf16);) {
+            gf_test_status(gf_kernels_start(1), GF_OK, "start", __FILE__, __LINE__);
             replay(&want, backend, &c);
             for (size_t i = 0; i < GF_COUNT(threads); i++) {
                 char text[256];
-                REQUIRE_OK(gf_kernels_start(threads[i]));
+                gf_test_status(gf_kernels_start(threads[i]), GF_OK, "start", __FILE__, __LINE__);
                 replay(&got, backend, &c);
-                difference(text, *name, &got, &want, NULL, &c);
+                difference(text, backend->name, &got, &want, NULL, &c);
                 EXPECT_TEXT(text, "");
                 EXPECT(memcmp(got.values, want.values, want.count * sizeof(float)) == 0);
             }
@@ -330,4 +364,29 @@ TEST("kernels: every backend", "gives the same bits on 1, 2, 3 and 7 threads")
         free(c.pool);
     }
     free(want.values), free(got.values);
+}
+
+TEST("kernels: every backend", "agrees with the reference in random shapes")
+{
+    REQUIRE_OK(gf_kernels_start(2));
+    EXPECT(expect_agreement(NULL) > 0);
+}
+
+TEST("kernels: every backend", "gives the same bits on 1, 2, 3 and 7 threads")
+{
+    expect_same_bits(NULL);
+}
+
+TEST("kernels: every backend", "emulates bf16 as the reference sums rounded operands")
+{
+    REQUIRE_OK(gf_kernels_start(2));
+    EXPECT(expect_agreement("emulated") > 0);
+    expect_same_bits("emulated");
+}
+
+TEST("kernels: native bf16", "sums rounded operands as the reference does, the same on any threads")
+{
+    REQUIRE_OK(gf_kernels_start(2));
+    if (expect_agreement("native") == 0) SKIP("this CPU has no bf16 instructions");
+    expect_same_bits("native");
 }

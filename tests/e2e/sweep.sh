@@ -52,6 +52,20 @@ check "USR1 saves and leaves with 75" test $? -eq 75
 digest_of_stages asked >asked.stages
 check "and what follows ends with the same artifacts" cmp -s n1.stages asked.stages
 
+# No time is left for anything but what a job begins with.
+for round in 1 2; do
+    "$program" run "$cfg" --results late/small --time-left 0.001 >late.log 2>&1
+    check "with no time left it leaves with 75" test $? -eq 75
+    check "and says why" grep -q "does not fit into the time left" late.log
+    check "but has gone on, round $round" \
+        test "$(find late/stages -name '*.h5' ! -name '*.part.h5' | wc -l)" -eq $round
+done
+SLURM_JOB_ID=1 SLURM_JOB_END_TIME=$(($(date +%s) + 100000)) \
+    "$program" run "$cfg" --results late/small >late.log 2>&1
+check "a job with time ends it" test $? -eq 0
+digest_of_stages late >late.stages
+check "with the same artifacts" cmp -s n1.stages late.stages
+
 # Another sweep beside it finds the stages that both share.
 "$program" run "$cfg" --results n1/other --set 'name="other"' --set 'seeds=[1]' >other.log 2>&1
 check "another sweep reuses finished stages" \

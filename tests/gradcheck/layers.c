@@ -156,6 +156,17 @@ TEST("gradcheck: networks", "a depthwise-separable ResNet")
               GF_MODE_TRAIN);
 }
 
+TEST("gradcheck: networks",
+     "ResNets whose 3x3 convolutions are split by rows and columns, or in rank")
+{
+    check_net(
+        "arch = resnet18\nwidth = 4\nblocks = 1,1\nseparable = spatial\nactivation = softplus\n",
+        GF_MODE_TRAIN);
+    check_net(
+        "arch = resnet18\nwidth = 4\nblocks = 1,1\nseparable = low-rank\nactivation = softplus\n",
+        GF_MODE_TRAIN);
+}
+
 TEST("gradcheck: networks", "a ResNet of ReLUs with running statistics")
 {
     check_net("arch = resnet18\nwidth = 2\nblocks = 1,1\n", GF_MODE_EVALUATE);

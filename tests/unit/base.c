@@ -33,6 +33,69 @@ TEST("base: random", "philox of pi's digits is the published vector")
     expect_words(out, (uint32_t[]){ 0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u });
 }
 
+/* Largest distance of the drawn distribution of Beta(a, a) from `cdf`. */
+static double beta_distance(double a, double (*cdf)(double x))
+{
+    enum { COUNT = 20000, BINS = 50 };
+    const gf_random random = { .seed = 5, .purpose = GF_PURPOSE_TEST };
+    int below[BINS + 1] = { 0 };
+    double worst = 0;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        double x = gf_random_beta(&random, i, 7, a, a);
+        for (int b = 0; b <= BINS; b++) below[b] += x <= (double)b / BINS;
+    }
+    for (int b = 0; b <= BINS; b++)
+        worst = fmax(worst, fabs((double)below[b] / COUNT - cdf((double)b / BINS)));
+    return worst;
+}
+
+static double uniform_cdf(double x)
+{
+    return x;
+}
+
+static double arcsine_cdf(double x)
+{
+    return 2 / M_PI * asin(sqrt(x));
+}
+
+static double beta_two_cdf(double x)
+{
+    return x * x * (3 - 2 * x);
+}
+
+TEST("base: random", "Beta(a, a) is uniform at 1, the arcsine law at 1/2, a cubic at 2")
+{
+    EXPECT(beta_distance(1, uniform_cdf) < 0.01);
+    EXPECT(beta_distance(0.5, arcsine_cdf) < 0.01);
+    EXPECT(beta_distance(2, beta_two_cdf) < 0.01);
+    EXPECT(beta_distance(1, arcsine_cdf) > 0.05);
+}
+
+TEST("base: random",
+     "Beta has its mean and variance, also where one side is rare, and stays in [0, 1]")
+{
+    static const double pairs[][2] = {
+        { 0.2, 0.2 }, { 0.01, 0.01 }, { 2, 5 }, { 100, 100 }, { 0.3, 3 }
+    };
+    enum { COUNT = 20000 };
+    const gf_random random = { .seed = 6, .purpose = GF_PURPOSE_TEST };
+    for (size_t p = 0; p < GF_COUNT(pairs); p++) {
+        double a = pairs[p][0], b = pairs[p][1], sum = 0, squares = 0;
+        int outside = 0;
+        for (uint32_t i = 0; i < COUNT; i++) {
+            double x = gf_random_beta(&random, i, (uint32_t)p << 17, a, b);
+            sum += x;
+            squares += x * x;
+            outside += !(x >= 0 && x <= 1);
+        }
+        double mean = sum / COUNT, variance = squares / COUNT - mean * mean;
+        EXPECT_EQ(outside, 0);
+        EXPECT_NEAR(mean, a / (a + b), 0.012);
+        EXPECT_NEAR(variance / (a * b / ((a + b) * (a + b) * (a + b + 1))), 1, 0.05);
+    }
+}
+
 TEST("base: random", "uniform and normal numbers have their moments")
 {
     gf_random random = { .seed = 7, .purpose = GF_PURPOSE_TEST };

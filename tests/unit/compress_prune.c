@@ -239,7 +239,7 @@ static bool shrinks_to_the_same(const char *model)
 {
     gf_channel_groups groups = { 0 };
     gf_net *net = small_net(model, 16);
-    int keep[256], groups_cut = 0;
+    int keep[2048], groups_cut = 0;
     if (!net || gf_channel_groups_find(&groups, net) != GF_OK) return false;
     for (int i = 0; i < groups.count; i++)
         for (int c = 0; groups.items[i].prunable && c < groups.items[i].channels; c++)
@@ -249,7 +249,7 @@ static bool shrinks_to_the_same(const char *model)
     for (int i = 0; i < groups.count; i++) {
         const gf_channel_group *group = &groups.items[i];
         int kept = 0;
-        for (int c = 0; c < group->channels && c < 256; c++)
+        for (int c = 0; c < group->channels && c < 2048; c++)
             if (c % (group->channels / group->multiple) % 3 != 1) keep[kept++] = c;
         if (!group->prunable) continue;
         EXPECT_STATUS(gf_channel_group_keep(net, group, keep, kept), GF_OK);
@@ -272,6 +272,44 @@ TEST("compress: shrink", "a network without switched-off channels has the same l
     EXPECT(shrinks_to_the_same("arch = resnet18\nwidth = 16\nblocks = 2,1\ngroups = 4\n"));
     EXPECT(shrinks_to_the_same("arch = resnet18\nwidth = 8\nblocks = 1,2\nseparable = all\n"));
     EXPECT(shrinks_to_the_same("arch = resnet20\nblocks = 1,2\nshortcut = pad\n"));
+    EXPECT(shrinks_to_the_same("arch = mobilenet-v2\nwidth = 0.25\n"));
+    EXPECT(shrinks_to_the_same("arch = resnet18\nwidth = 8\nblocks = 1,1\nseparable = spatial\n"));
+}
+
+/* Cuts the groups one by one, found again each time: concatenations move what comes later. */
+static bool shrinks_one_by_one(const char *model)
+{
+    gf_net *net = small_net(model, 32);
+    gf_channel_groups groups = { 0 };
+    int cut = 0, keep[512];
+    if (!net || gf_channel_groups_find(&groups, net) != GF_OK) return false;
+    for (int i = 0; i < groups.count; i++)
+        for (int c = 1; groups.items[i].prunable && c < groups.items[i].channels; c += 3)
+            switch_off(net, &groups.items[i], c);
+    gf_real *masked = logits_of(net);
+    for (int i = 0; i < groups.count; i++) {
+        const gf_channel_group *group = &groups.items[i];
+        int kept = 0;
+        for (int c = 0; c < group->channels && c < 512; c++)
+            if (c % 3 != 1) keep[kept++] = c;
+        if (group->prunable) EXPECT_STATUS(gf_channel_group_keep(net, group, keep, kept), GF_OK);
+        cut += group->prunable;
+        gf_channel_groups_release(&groups);
+        EXPECT_STATUS(gf_channel_groups_find(&groups, net), GF_OK);
+    }
+    gf_real *shrunk = logits_of(net);
+    EXPECT_NEAR(difference(shrunk, masked), 0, 2e-5);
+    free(masked);
+    free(shrunk);
+    gf_channel_groups_release(&groups);
+    gf_net_destroy(net);
+    return cut > 5;
+}
+
+TEST("compress: shrink", "channels that are laid behind each other are cut wherever they are read")
+{
+    EXPECT(shrinks_one_by_one("arch = squeezenet\nwidth = 0.25\n"));
+    EXPECT(shrinks_one_by_one("arch = densenet\nlayers = 2\ngrowth = 6\n"));
 }
 
 TEST("compress: shrink", "masks are cut along with the filters that they belong to")

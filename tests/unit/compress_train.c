@@ -1,6 +1,6 @@
 /* compress, methods that train: the loss of distillation by hand, and both methods on real images.
  */
-#include "compress_nets.h"
+#include "compress_trained.h"
 
 /* ---- the loss "kd" ---- */
 
@@ -136,63 +136,6 @@ TEST("compress: kd", "without a teacher, or with one of other classes, it is ref
 }
 
 /* ---- on real images ---- */
-
-static const gf_data *images_of(void)
-{
-    static gf_data *data;
-    const gf_data_options options = {
-        .dataset = 1, .path = "auto", .validation = 100, .images = 1300
-    };
-    if (!data) gf_test_status(gf_data_open(&data, &options), GF_OK, "data", __FILE__, __LINE__);
-    return data;
-}
-
-static void train(gf_net *net, const char *text)
-{
-    gf_options *options = NULL;
-    EXPECT_STATUS(gf_options_parse(&options, text), GF_OK);
-    const gf_train_job job = { .net = net,
-                               .data = images_of(),
-                               .kernels = test_kernels(),
-                               .options = options,
-                               .prefix = "",
-                               .schema = &gf_train_schema,
-                               .seed = 1 };
-    EXPECT_STATUS(gf_train(&job), GF_OK);
-    gf_options_destroy(options);
-}
-
-/* A copy of one network that all tests share; the caller destroys it. */
-static gf_net *trained_net(void)
-{
-    static gf_net *trained;
-    gf_net *copy = NULL;
-    if (!trained) {
-        trained = small_net(SMALL, 32);
-        gf_net_initialize(trained, 1, 0);
-        train(trained, "epochs = 4\nbatch = 50\nlr = 0.1\n");
-    }
-    gf_net_copy(&copy, trained);
-    return copy;
-}
-
-static double accuracy(gf_net *net)
-{
-    gf_scores scores = { 0 };
-    EXPECT_STATUS(gf_evaluate(&scores, net, images_of(), GF_TEST, test_kernels()), GF_OK);
-    return scores.accuracy;
-}
-
-static double accuracy_after(const char *method, const char *options)
-{
-    gf_net *net = trained_net();
-    double result = NAN;
-    if (net && gf_test_status(apply_method(net, method, options, images_of(), NULL, 0), GF_OK,
-                              method, __FILE__, __LINE__))
-        result = accuracy(net);
-    gf_net_destroy(net);
-    return result;
-}
 
 TEST("compress: qat", "8 bits cost next to nothing; at 2 bits training wins back what ptq loses")
 {

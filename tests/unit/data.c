@@ -286,3 +286,20 @@ TEST("data: sample", "its test images are the first thousand of the official fil
     gf_data_close(sample);
     gf_data_close(official);
 }
+
+TEST("data: noise", "has the images asked for, all for training, of every class")
+{
+    gf_data *data = NULL;
+    int labels[64], positions[64], classes = 0;
+    gf_real *images = gf_alloc(64, IMAGE * sizeof(gf_real));
+    for (int i = 0; i < 64; i++) positions[i] = i;
+    REQUIRE_OK(gf_data_create_noise(&data, 64));
+    EXPECT_EQ(gf_data_count(data, GF_TRAIN), 64);
+    EXPECT_EQ(gf_data_count(data, GF_VALIDATION), 0);
+    gf_data_batch(images, labels, data, GF_TRAIN, positions, 64, NULL, NULL);
+    for (int i = 0; i < 64; i++) classes |= 1 << labels[i];
+    EXPECT_EQ(classes, (1 << 10) - 1);
+    EXPECT(memcmp(images, images + IMAGE, IMAGE * sizeof *images) != 0);
+    free(images);
+    gf_data_close(data);
+}

@@ -2,11 +2,13 @@
  * twice. */
 #include "../../src/deploy/bits.h"
 #include "../../src/deploy/encode.h"
+#include "../../src/deploy/layout.h"
 #include "../test.h"
 
 #include <gridfront/deploy.h>
 #include <gridfront/method.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,13 +83,13 @@ TEST("deploy: tensors", "dense floats take four bytes each, sparse ones less")
     EXPECT(few < 16 + COUNT * 0.02 * 4 * 1.6 + COUNT / 8.0);
 }
 
-TEST("deploy: tensors", "codes of four bits take half a byte each, with their scales")
+TEST("deploy: tensors", "codes of four bits take half a byte each at most, with their scales")
 {
     gf_real scale[4] = { 0.1f, 0.02f, 0.3f, 0.7f };
     const gf_code code = {
         .bits = 4, .symmetric = true, .low = -7, .high = 7, .scale = scale, .scales = 4
     };
-    EXPECT_EQ(round_trip(1, &code), 16 + 4 + 16 + COUNT / 2);
+    EXPECT(round_trip(1, &code) <= 16 + 4 + 16 + COUNT / 2);
     EXPECT(round_trip(0.05, &code) < 16 + 4 + 16 + COUNT * 0.05 * 1.5 + COUNT / 8.0);
 }
 
@@ -107,6 +109,238 @@ TEST("deploy: tensors", "a record cut anywhere or of another size is refused")
     EXPECT_STATUS(
         gf_tensor_decode(back, COUNT - 1, (const unsigned char *)text.data, text.size, &at),
         GF_CORRUPT);
+    gf_text_release(&text);
+}
+
+/* ---- entropy coding ---- */
+
+/* A symbol of [0, 2^bits), small ones more often. */
+static uint32_t skewed(uint32_t i, int bits)
+{
+    const gf_random random = { .seed = 6, .purpose = GF_PURPOSE_TEST };
+    double u = gf_random_uniform(&random, i, 0);
+    return (uint32_t)(pow(u, 4) * (double)(1u << bits));
+}
+
+TEST("deploy: entropy", "decisions cost their entropy, whatever their probability")
+{
+    enum { DECISIONS = 20000 };
+    const gf_random random = { .seed = 7, .purpose = GF_PURPOSE_TEST };
+    static const double probabilities[] = { 0.5, 0.2, 0.05, 0.004 };
+    for (size_t k = 0; k < GF_COUNT(probabilities); k++) {
+        gf_text text = { 0 };
+        gf_bit_model model = gf_bit_model_start;
+        gf_range_writer writer = gf_range_writer_start(&text);
+        int ones = 0;
+        for (uint32_t i = 0; i < DECISIONS; i++) {
+            bool one = gf_random_uniform(&random, i, (uint32_t)k) < probabilities[k];
+            gf_range_write(&writer, &model, one);
+            ones += one;
+        }
+        gf_range_finish(&writer);
+        double p = (double)ones / DECISIONS;
+        double entropy = -(p * log2(p) + (1 - p) * log2(1 - p)) * DECISIONS / 8;
+        EXPECT((double)text.size > entropy && (double)text.size < 1.01 * entropy + 12);
+        gf_text_release(&text);
+    }
+}
+
+/* Total length of Huffman's code: the sum of all weights that the two lightest are merged to. */
+static double huffman_bits(const int *counts, int symbols, double *kraft)
+{
+    double weight[256], total = 0;
+    int length[256] = { 0 }, group[256];
+    for (int s = 0; s < symbols; s++) weight[s] = counts[s];
+    for (int s = 0; s < symbols; s++) group[s] = counts[s] ? s : -1;
+    for (;;) {
+        int a = -1, b = -1;
+        for (int s = 0; s < symbols; s++) {
+            if (group[s] != s) continue;
+            if (a < 0 || weight[s] < weight[a]) {
+                b = a;
+                a = s;
+            } else if (b < 0 || weight[s] < weight[b]) {
+                b = s;
+            }
+        }
+        if (b < 0) break;
+        for (int s = 0; s < symbols; s++)
+            if (group[s] == a || group[s] == b) length[s]++;
+        for (int s = 0; s < symbols; s++)
+            if (group[s] == b) group[s] = a;
+        weight[a] += weight[b];
+        total += weight[a];
+    }
+    *kraft = 0;
+    for (int s = 0; s < symbols; s++)
+        if (counts[s]) *kraft += ldexp(1, -length[s]);
+    return total;
+}
+
+TEST("deploy: entropy",
+     "symbols cost their entropy, and no more than Huffman's codes and their lengths")
+{
+    enum { SYMBOLS = 30000 };
+    for (int bits = 1; bits <= 8; bits++) {
+        gf_text text = { 0 };
+        gf_coded_models models;
+        gf_range_writer writer = gf_range_writer_start(&text);
+        int counts[256] = { 0 };
+        double entropy = 0, kraft;
+        gf_coded_models_init(&models);
+        for (uint32_t i = 0; i < SYMBOLS; i++) {
+            counts[skewed(i, bits)]++;
+            gf_range_write_number(&writer, models.tree, skewed(i, bits), bits);
+        }
+        gf_range_finish(&writer);
+        for (int s = 0; s < 1 << bits; s++)
+            if (counts[s]) entropy -= counts[s] * log2((double)counts[s] / SYMBOLS);
+        double huffman = huffman_bits(counts, 1 << bits, &kraft);
+        EXPECT_NEAR(kraft, 1, 1e-12);
+        EXPECT(huffman >= entropy - 1e-6 && huffman < entropy + SYMBOLS);
+        EXPECT(8.0 * (double)text.size > entropy);
+        EXPECT(8.0 * (double)text.size < entropy * 1.01 + 10 * (1 << bits) + 64);
+        EXPECT(8.0 * (double)text.size < huffman * 1.002 + 8 * (1 << bits) + 64);
+        gf_text_release(&text);
+    }
+}
+
+/* The same decisions taken by exact fractions: of 64 bits, for as long as these are enough. */
+TEST("deploy: entropy", "the stream is a number inside the interval that the decisions leave")
+{
+    gf_text text = { 0 };
+    gf_range_writer writer = gf_range_writer_start(&text);
+    gf_bit_model model = { .one = 3u << 26, .seen = GF_MODEL_MEMORY }; /* three quarters */
+    long double low = 0, width = 1;
+    for (uint32_t i = 0; i < 40; i++) {
+        long double p = (long double)(model.one >> 12 | 1) / 65536;
+        bool one = skewed(i, 1) == 0;
+        gf_range_write(&writer, &model, one);
+        if (!one) low += width * p;
+        width *= one ? p : 1 - p;
+    }
+    gf_range_finish(&writer);
+    long double value = 0;
+    for (size_t i = 0; i < text.size; i++)
+        value += ldexpl((unsigned char)text.data[i], -8 * (int)(i + 1));
+    EXPECT(value >= low - width * 1e-3L && value <= low + width * 1.001L);
+    EXPECT((double)text.size < -log2((double)width) / 8 + 6);
+    gf_text_release(&text);
+}
+
+TEST("deploy: entropy", "numbers of every width come back, and exactly their bytes are read")
+{
+    gf_text text = { 0 };
+    gf_coded_models models;
+    gf_range_writer writer = gf_range_writer_start(&text);
+    gf_coded_models_init(&models);
+    for (int bits = 1; bits <= 32; bits++) {
+        gf_range_write_number(&writer, models.tree, (uint32_t)(0x9abcdef5u & ((1ull << bits) - 1)),
+                              bits);
+        gf_range_write_number(&writer, NULL, (uint32_t)((1ull << bits) - 1), bits);
+    }
+    gf_range_finish(&writer);
+    gf_text_append_bytes(&text, "next", 4);
+    gf_bit_reader bits_of = { .bytes = (const unsigned char *)text.data, .size = text.size };
+    gf_range_reader reader = gf_range_reader_start(&bits_of);
+    gf_coded_models_init(&models);
+    for (int bits = 1; bits <= 32; bits++) {
+        EXPECT_EQ(gf_range_read_number(&reader, models.tree, bits),
+                  0x9abcdef5u & ((1ull << bits) - 1));
+        EXPECT_EQ(gf_range_read_number(&reader, NULL, bits), (1ull << bits) - 1);
+    }
+    EXPECT(!bits_of.exhausted);
+    EXPECT_EQ(bits_of.next, text.size - 4);
+    gf_text_release(&text);
+}
+
+/* ---- codebooks ---- */
+
+/* Blocks of `size` values that lie `inner` apart; every third block zero where blocks are single.
+ */
+static size_t book_trip(int size, size_t inner, int entries, int scales, bool zeros)
+{
+    gf_real book[64 * 9], scale[4] = { 1, -0.3f, 2.5f, 0.01f }, values[COUNT], back[COUNT];
+    uint8_t codes[COUNT];
+    gf_text text = { 0 };
+    size_t at = 0, used = COUNT / (4 * (size_t)size * inner) * 4 * (size_t)size * inner;
+    const gf_code code = { .bits = 6,
+                           .kind = GF_CODE_CLUSTERS,
+                           .symmetric = true,
+                           .scale = scale,
+                           .scales = scales,
+                           .book = book,
+                           .codes = codes,
+                           .entries = entries,
+                           .blocks = { .size = size, .inner = inner } };
+    for (int i = 0; i < entries * size; i++) book[i] = (gf_real)(i * i % 89 - 40.5);
+    for (size_t b = 0; b < used / (size_t)size; b++) {
+        codes[b] = (uint8_t)(b * b % (size_t)entries);
+        for (int j = 0; j < size; j++) {
+            size_t i = gf_blocks_at(code.blocks, b, j);
+            gf_real s = scale[scales > 1 ? i / (used / 4) : 0];
+            values[i] = zeros && b % 3 == 0 ? 0 : book[codes[b] * size + j] * s;
+        }
+    }
+    EXPECT_STATUS(gf_tensor_encode(&text, values, used, &code), GF_OK);
+    for (size_t cut = 0; cut < text.size; cut += 11)
+        EXPECT_STATUS(
+            gf_tensor_decode(back, used, (const unsigned char *)text.data, cut, &(size_t){ 0 }),
+            GF_CORRUPT);
+    EXPECT_STATUS(gf_tensor_decode(back, used, (const unsigned char *)text.data, text.size, &at),
+                  GF_OK);
+    EXPECT(at == text.size && memcmp(values, back, used * sizeof *values) == 0);
+    size_t bytes = text.size;
+    gf_text_release(&text);
+    return bytes;
+}
+
+TEST("deploy: codebooks", "blocks of any form come back bit for bit, at a code each")
+{
+    static const struct {
+        int size;
+        size_t inner;
+    } forms[] = { { 1, 1 }, { 4, 1 }, { 9, 5 }, { 9, 1 } };
+    for (size_t f = 0; f < GF_COUNT(forms); f++)
+        for (int scales = 1; scales <= 4; scales += 3) {
+            size_t book = 64 * 4 * (size_t)forms[f].size, codes = COUNT / (size_t)forms[f].size;
+            size_t bytes = book_trip(forms[f].size, forms[f].inner, 64, scales, false);
+            EXPECT(bytes <= 20 + 8 + 16 + book + codes * 6 / 8 + 1);
+        }
+    size_t sparse = book_trip(1, 1, 64, 4, true);
+    EXPECT(sparse < 20 + 8 + 16 + 256 + COUNT * 2 / 3 * 6 / 8 + COUNT / 8);
+    book_trip(1, 1, 1, 1, true);
+}
+
+TEST("deploy: codebooks", "codes outside the book and blocks that do not fit are refused")
+{
+    gf_real book[3] = { 1, 2, 3 }, scale = 1, values[8], back[8];
+    const uint8_t codes[8] = { 0, 1, 2, 2, 1, 0, 0, 1 };
+    const gf_code code = { .kind = GF_CODE_CLUSTERS,
+                           .scale = &scale,
+                           .scales = 1,
+                           .book = book,
+                           .codes = codes,
+                           .entries = 3,
+                           .blocks = { .size = 1, .inner = 1 } };
+    gf_text text = { 0 };
+    for (int i = 0; i < 8; i++) values[i] = book[codes[i]];
+    REQUIRE_OK(gf_tensor_encode(&text, values, 8, &code));
+    unsigned char *bytes = (unsigned char *)text.data;
+    /* Byte 16: entries; 20: size of a block; 24: their distance; the last one: codes. */
+    static const struct {
+        size_t at;
+        unsigned char value;
+    } wrong[] = { { 16, 0 }, { 16, 9 }, { 20, 0 }, { 20, 3 }, { 20, 255 },
+                  { 24, 0 }, { 24, 3 }, { 27, 9 }, { 1, 9 },  { 3, 17 | 4 } };
+    for (size_t w = 0; w < GF_COUNT(wrong); w++) {
+        unsigned char kept = bytes[wrong[w].at];
+        bytes[wrong[w].at] = wrong[w].value;
+        EXPECT_STATUS(gf_tensor_decode(back, 8, bytes, text.size, &(size_t){ 0 }), GF_CORRUPT);
+        bytes[wrong[w].at] = kept;
+    }
+    bytes[text.size - 1] = 0xff; /* the code 3 of an entry that is not there */
+    EXPECT_STATUS(gf_tensor_decode(back, 8, bytes, text.size, &(size_t){ 0 }), GF_CORRUPT);
     gf_text_release(&text);
 }
 

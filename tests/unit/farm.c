@@ -1,5 +1,6 @@
 /* farm: the schedule as pure functions; executors in one process without mpirun. */
 #include "../../src/farm/schedule.h"
+#include "../../src/farm/worker.h"
 #include "../test.h"
 
 #include <gridfront/farm.h>
@@ -45,19 +46,58 @@ TEST("farm: schedule", "the longest remaining path goes first, and what it needs
     gf_farm_schedule_release(&s);
 }
 
+TEST("farm: schedule",
+     "a held task waits until it is let go; the urgent one goes before the longer")
+{
+    gf_farm_schedule s;
+    gf_farm_task tasks[5];
+    memcpy(tasks, tree, sizeof tasks);
+    tasks[0].done = tasks[1].held = true;
+    tasks[3].urgency = 1;
+    REQUIRE_OK(gf_farm_schedule_init(&s, tasks, 5, 2));
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 3);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 4);
+    gf_farm_schedule_done(&s, 3);
+    gf_farm_schedule_done(&s, 4);
+    EXPECT(gf_farm_schedule_is_over(&s));
+    gf_farm_schedule_let_go(&s, 1);
+    gf_farm_schedule_let_go(&s, 1);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 1);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), -1);
+    gf_farm_schedule_release(&s);
+}
+
 TEST("farm: schedule", "a task that fails too often blocks all that needs it")
 {
     gf_farm_schedule s;
-    int blocked[5], count;
+    int blocked[5];
     REQUIRE_OK(gf_farm_schedule_init(&s, tree, 5, 2));
     EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 0);
-    EXPECT(!gf_farm_schedule_failed(&s, 0, true, blocked, &count));
+    EXPECT(gf_farm_schedule_may_retry(&s, 0));
+    gf_farm_schedule_retry(&s, 0);
     EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 0);
-    EXPECT(gf_farm_schedule_failed(&s, 0, true, blocked, &count));
-    EXPECT_EQ(count, 3);
+    EXPECT(!gf_farm_schedule_may_retry(&s, 0));
+    gf_farm_schedule_failed(&s, 0);
+    EXPECT_EQ(gf_farm_schedule_block(&s, 0, blocked), 3);
+    EXPECT_EQ(gf_farm_schedule_block(&s, 0, blocked), 0);
     EXPECT_EQ(s.failed, 1);
     EXPECT_EQ(s.blocked, 3);
     EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 4);
+    gf_farm_schedule_release(&s);
+}
+
+TEST("farm: schedule", "a task that failed in an earlier run is not run")
+{
+    gf_farm_schedule s;
+    gf_farm_task tasks[5];
+    int blocked[5];
+    memcpy(tasks, tree, sizeof tasks);
+    tasks[0].failed = true;
+    REQUIRE_OK(gf_farm_schedule_init(&s, tasks, 5, 2));
+    EXPECT_EQ(gf_farm_schedule_block(&s, 0, blocked), 3);
+    EXPECT_EQ(s.failed, 1);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), 4);
+    EXPECT_EQ(gf_farm_schedule_take(&s, INFINITY), -1);
     gf_farm_schedule_release(&s);
 }
 
@@ -98,6 +138,30 @@ TEST("farm: schedule", "a circle of needs is refused")
     EXPECT_STATUS(gf_farm_schedule_init(&s, circle, 2, 1), GF_INVALID);
     EXPECT_CONTAINS(gf_error_message(), "in a circle");
     gf_farm_schedule_release(&s);
+}
+
+/* ---- pace ---- */
+
+static double naps(int *looks, int count)
+{
+    double waited = 0;
+    for (int i = 0; i < count; i++) waited += gf_farm_nap(looks);
+    return waited;
+}
+
+TEST("farm: pace", "a quiet loop naps longer and longer, up to 10 ms; news wakes it by degrees")
+{
+    int looks = 0;
+    EXPECT_NEAR(naps(&looks, 16), 0, 0); /* a burst costs no nap */
+    EXPECT_NEAR(gf_farm_nap(&looks), 20e-6, 1e-12);
+    EXPECT_NEAR(gf_farm_nap(&looks), 40e-6, 1e-12);
+    naps(&looks, 1000);
+    EXPECT_NEAR(gf_farm_nap(&looks), 10e-3, 1e-12);
+    gf_farm_news(&looks);
+    double after_one = gf_farm_nap(&looks);
+    EXPECT(after_one > 1e-3 && after_one < 5e-3);
+    for (int i = 0; i < 20; i++) gf_farm_news(&looks);
+    EXPECT_NEAR(gf_farm_nap(&looks), 0, 0);
 }
 
 /* ---- executors ---- */
@@ -146,7 +210,7 @@ static gf_status run_task(void *context, const gf_task *task)
     case 't':
         gf_sleep(0.3);
         break;
-    default:
+    default: /* found finished */
         gf_task_progress(task, 1, "done");
     }
     return GF_OK;
@@ -363,6 +427,20 @@ TEST("farm: executors", "what does not fit into the time left is not begun")
     EXPECT_CONTAINS(gf_error_message(), "does not fit");
     EXPECT_EQ(c->runs[0], 1);
     EXPECT_EQ(c->runs[1], 0);
+    munmap(c, sizeof *c);
+}
+
+TEST("farm: executors", "a task found finished says nothing about the pace of the others")
+{
+    record r = { 0 };
+    counters *c = shared_counters();
+    const gf_farm_task alone[] = { { .cost = 1 },
+                                   { .cost = 1e6, .needs = needs_0, .need_count = 1 } };
+    gf_farm_options options = usual;
+    options.time_left = 60;
+    run_farm(&r, c, "..", alone, 2, options);
+    EXPECT_EQ(r.status, GF_OK);
+    EXPECT_EQ(c->runs[1], 1);
     munmap(c, sizeof *c);
 }
 

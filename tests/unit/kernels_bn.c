@@ -43,6 +43,27 @@ TEST("kernels: bn", "mean and biased variance follow the formula, even far from 
     gf_scratch_release(&scratch);
 }
 
+TEST("kernels: bn", "an outlier in the first row costs the variance no digits")
+{
+    enum { MANY = 4096 };
+    static float x[MANY];
+    float mean, variance;
+    const gf_kernels *k = NULL;
+    gf_scratch scratch = { 0 };
+    fill(x, MANY, 13, 0);
+    x[0] = 1000;
+    double want_mean = 0, want = 0;
+    for (int i = 0; i < MANY; i++) want_mean += (double)x[i] / MANY;
+    for (int i = 0; i < MANY; i++) want += pow((double)x[i] - want_mean, 2) / MANY;
+    EACH_BACKEND(name, k)
+    {
+        k->bn_statistics(&mean, &variance, x, 16, MANY / 16, 1, &scratch);
+        EXPECT_NEAR(mean, want_mean, 1e-5);
+        EXPECT_NEAR(variance / want, 1, 1e-5);
+    }
+    gf_scratch_release(&scratch);
+}
+
 TEST("kernels: bn", "a normalized batch has mean beta and deviation gamma; ReLU cuts at zero")
 {
     float x[COUNT], y[COUNT], mean[CHANNELS], variance[CHANNELS], scale[CHANNELS];
@@ -54,11 +75,12 @@ TEST("kernels: bn", "a normalized batch has mean beta and deviation gamma; ReLU 
     {
         k->bn_statistics(mean, variance, x, BATCH, PIXELS, CHANNELS, &scratch);
         for (int c = 0; c < CHANNELS; c++) scale[c] = 1 / sqrtf(variance[c]);
-        k->bn_forward(y, x, mean, scale, gamma, beta, ROWS, CHANNELS, GF_EPILOGUE_NONE);
+        const gf_bn bn = { BATCH, PIXELS, CHANNELS, mean, scale, gamma, beta, false };
+        k->bn_forward(y, x, NULL, &bn, GF_EPILOGUE_NONE);
         k->bn_statistics(mean, variance, y, BATCH, PIXELS, CHANNELS, &scratch);
         EXPECT_FLOATS(mean, beta, CHANNELS, 1e-5);
         for (int c = 0; c < CHANNELS; c++) EXPECT_NEAR(sqrtf(variance[c]), gamma[c], 1e-4);
-        k->bn_forward(y, y, beta, gamma, gamma, beta, ROWS, CHANNELS, GF_EPILOGUE_RELU);
+        k->bn_forward(y, y, NULL, &bn, GF_EPILOGUE_RELU);
         for (int i = 0; i < COUNT; i++) EXPECT(y[i] >= 0);
     }
     gf_scratch_release(&scratch);
@@ -89,8 +111,9 @@ TEST("kernels: bn", "the backward pass is the slope of the formula, through the 
     {
         k->bn_statistics(mean, variance, x, BATCH, PIXELS, CHANNELS, &scratch);
         for (int c = 0; c < CHANNELS; c++) scale[c] = 1 / sqrtf(variance[c] + 1e-5f);
-        k->bn_backward(d_x, d_gamma, d_beta, d_y, x, mean, scale, gamma, BATCH, PIXELS, CHANNELS,
-                       false, &scratch);
+        const gf_bn bn = { BATCH, PIXELS, CHANNELS, mean, scale, gamma, NULL, false };
+        const gf_bn_gradients out = { .d_x = d_x, .d_gamma = d_gamma, .d_beta = d_beta };
+        k->bn_backward(&out, d_y, NULL, x, &bn, &scratch);
         for (int i = 0; i < COUNT; i += 11) {
             float kept = x[i];
             x[i] = kept + 0.01f;
@@ -117,9 +140,85 @@ TEST("kernels: bn", "with frozen statistics the input gradient is gamma * scale 
     EACH_BACKEND(name, k)
     {
         for (int i = 0; i < COUNT; i++) d_x[i] = 1;
-        k->bn_backward_frozen(d_x, d_gamma, d_beta, d_y, x, mean, scale, gamma, BATCH, PIXELS,
-                              CHANNELS, true, &scratch);
+        const gf_bn bn = { BATCH, PIXELS, CHANNELS, mean, scale, gamma, NULL, true };
+        const gf_bn_gradients out = {
+            .d_x = d_x, .add_x = true, .d_gamma = d_gamma, .d_beta = d_beta
+        };
+        k->bn_backward(&out, d_y, NULL, x, &bn, &scratch);
         EXPECT_FLOATS(d_x, want, COUNT, 1e-6);
+    }
+    gf_scratch_release(&scratch);
+}
+
+/* Normalization, sum and ReLU one after the other, from the kernels of one thing each. */
+static void separate_passes(const gf_kernels *k, float *y, float *d_x, float *d_residual,
+                            gf_bn_gradients *out, const float *d_y, const float *x,
+                            const float *residual, const gf_bn *bn)
+{
+    gf_scratch scratch = { 0 };
+    k->bn_forward(y, x, NULL, bn, GF_EPILOGUE_NONE);
+    k->add(y, y, residual, COUNT);
+    k->relu_forward(y, y, COUNT);
+    k->relu_backward(d_residual, d_y, y, COUNT, false);
+    out->d_x = d_x;
+    k->bn_backward(out, d_residual, NULL, x, bn, &scratch);
+    gf_scratch_release(&scratch);
+}
+
+TEST("kernels: bn", "fused with a residual sum and ReLU it gives the bits of the separate passes")
+{
+    float x[COUNT], residual[COUNT], d_y[COUNT], y[COUNT], want_y[COUNT], d_x[COUNT], want_x[COUNT];
+    float d_residual[COUNT], want_residual[COUNT], sums[4][CHANNELS];
+    float mean[CHANNELS] = { 0.1f, 0, 0.3f }, scale[CHANNELS] = { 1, 2, 0.5f };
+    float gamma[CHANNELS] = { 3, 1, 2 }, beta[CHANNELS] = { 0, 0.5f, -1 };
+    const gf_kernels *k = NULL;
+    gf_scratch scratch = { 0 };
+    fill(x, COUNT, 7, 0), fill(d_y, COUNT, 8, 0), fill(residual, COUNT, 9, 0);
+    EACH_BACKEND(name, k)
+    for (int frozen = 0; frozen < 2; frozen++) {
+        const gf_bn bn = { BATCH, PIXELS, CHANNELS, mean, scale, gamma, beta, frozen };
+        gf_bn_gradients want = { .d_gamma = sums[0], .d_beta = sums[1] };
+        separate_passes(k, want_y, want_x, want_residual, &want, d_y, x, residual, &bn);
+        const gf_bn_gradients out = {
+            .d_x = d_x, .d_residual = d_residual, .d_gamma = sums[2], .d_beta = sums[3]
+        };
+        k->bn_forward(y, x, residual, &bn, GF_EPILOGUE_RELU);
+        k->bn_backward(&out, d_y, y, x, &bn, &scratch);
+        EXPECT_FLOATS(y, want_y, COUNT, 0);
+        EXPECT_FLOATS(d_x, want_x, COUNT, 0);
+        EXPECT_FLOATS(d_residual, want_residual, COUNT, 0);
+        EXPECT_FLOATS(sums[2], sums[0], 2 * CHANNELS, 0);
+    }
+    gf_scratch_release(&scratch);
+}
+
+TEST("kernels: bn", "gradients may be added to what is there, and take the place of d_y")
+{
+    float x[COUNT], d_y[COUNT], y[COUNT], want_x[COUNT], want_residual[COUNT], d_gamma[CHANNELS];
+    float d_x[COUNT], d_residual[COUNT], d_beta[CHANNELS];
+    float mean[CHANNELS] = { 0 }, scale[CHANNELS] = { 1, 2, 0.5f }, gamma[CHANNELS] = { 3, 1, 2 };
+    const gf_kernels *k = NULL;
+    gf_scratch scratch = { 0 };
+    const gf_bn bn = { BATCH, PIXELS, CHANNELS, mean, scale, gamma, NULL, false };
+    gf_bn_gradients out = { .d_gamma = d_gamma, .d_beta = d_beta };
+    fill(x, COUNT, 10, 0), fill(y, COUNT, 11, 0);
+    EACH_BACKEND(name, k)
+    {
+        fill(d_y, COUNT, 12, 0);
+        out.d_x = want_x, out.d_residual = want_residual;
+        k->bn_backward(&out, d_y, y, x, &bn, &scratch);
+        out.add_x = out.add_residual = true, out.d_x = d_x, out.d_residual = d_residual;
+        for (int i = 0; i < COUNT; i++) d_x[i] = d_residual[i] = 0;
+        k->bn_backward(&out, d_y, y, x, &bn, &scratch);
+        EXPECT_FLOATS(d_x, want_x, COUNT, 0);
+        EXPECT_FLOATS(d_residual, want_residual, COUNT, 0);
+        out.add_x = out.add_residual = false, out.d_residual = d_y;
+        k->bn_backward(&out, d_y, y, x, &bn, &scratch);
+        EXPECT_FLOATS(d_x, want_x, COUNT, 0);
+        EXPECT_FLOATS(d_y, want_residual, COUNT, 0);
+        out.d_x = d_y, out.d_residual = NULL;
+        k->bn_backward(&out, d_y, NULL, x, &bn, &scratch);
+        EXPECT_FLOATS(d_y, want_x, COUNT, 0);
     }
     gf_scratch_release(&scratch);
 }

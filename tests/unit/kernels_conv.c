@@ -97,7 +97,7 @@ TEST("kernels: conv", "a kernel is not flipped, and the bias is added once")
     float x[9] = { 0, 0, 0, 0, 1, 0, 0, 0, 0 }, weight[9], y[9], bias = 10;
     for (int i = 0; i < 9; i++) weight[i] = (float)(i + 1);
     gf_conv_shape s = shape_of(1, 3, 1, 1, 3, 1, 1, 1);
-    reference()->conv_forward(y, x, weight, &bias, &s, NULL);
+    reference()->conv_forward(y, x, weight, &(gf_conv_end){ .bias = &bias }, &s, NULL);
     float want[9] = { 19, 18, 17, 16, 15, 14, 13, 12, 11 };
     EXPECT_FLOATS(y, want, 9, 0);
 }
@@ -130,6 +130,35 @@ TEST("kernels: conv", "the gradient of the bias sums d_y, and an input gradient 
     reference()->conv_backward_input(d_x, d_y, weight, &s, true, NULL);
     EXPECT_FLOATS(d_bias, ((float[]){ 4, 6 }), 2, 0);
     EXPECT_FLOATS(d_x, ((float[]){ 108, 218 }), 2, 0);
+}
+
+/* The three passes of one backend, one after the other. */
+static void run_passes(float *y, float *d_x, float *d_weight, const gf_kernels *k, const float *x,
+                       const float *weight, const float *d_y, const gf_conv_shape *s)
+{
+    gf_scratch scratch = { 0 };
+    k->conv_forward(y, x, weight, NULL, s, &scratch);
+    k->conv_backward_input(d_x, d_y, weight, s, false, &scratch);
+    k->conv_backward_weight(d_weight, NULL, d_y, x, s, &scratch);
+    gf_scratch_release(&scratch);
+}
+
+TEST("kernels: conv", "many channels of few pixels: every backend agrees with the reference")
+{
+    enum { VALUES = 50 * 16 * 128, WEIGHTS = 128 * 9 * 128 };
+    static float x[VALUES], d_y[VALUES], weight[WEIGHTS];
+    static float y[2][VALUES], d_x[2][VALUES], d_weight[2][WEIGHTS];
+    gf_conv_shape s = shape_of(50, 4, 128, 128, 3, 1, 1, 1);
+    fill(x, VALUES, 1), fill(weight, WEIGHTS, 2), fill(d_y, VALUES, 3);
+    run_passes(y[0], d_x[0], d_weight[0], reference(), x, weight, d_y, &s);
+    for (const char *const *name = gf_kernels_names(); *name; name++) {
+        const gf_kernels *k = NULL;
+        REQUIRE_OK(gf_kernels_find(&k, *name));
+        run_passes(y[1], d_x[1], d_weight[1], k, x, weight, d_y, &s);
+        EXPECT_FLOATS(y[1], y[0], VALUES, 1e-4);
+        EXPECT_FLOATS(d_x[1], d_x[0], VALUES, 1e-4);
+        EXPECT_FLOATS(d_weight[1], d_weight[0], WEIGHTS, 1e-4);
+    }
 }
 
 TEST("kernels: conv", "sizes and multiplications are those of ResNet18's layers")

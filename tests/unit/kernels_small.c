@@ -3,6 +3,7 @@
 #include <gridfront/kernels.h>
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #define EACH_BACKEND(name, kernels)                                                                \
@@ -127,10 +128,27 @@ TEST("kernels: activations", "a NaN goes through ReLU, BN with ReLU and pooling"
     {
         k->relu_forward(y, x, 4);
         EXPECT(isnan(y[0]) && y[1] == 0 && y[2] == 2 && y[3] == 0);
-        k->bn_forward(y, x, zero, one, one, zero, 4, 1, GF_EPILOGUE_RELU);
+        const gf_bn bn = { 1, 4, 1, zero, one, one, zero, false };
+        k->bn_forward(y, x, NULL, &bn, GF_EPILOGUE_RELU);
         EXPECT(isnan(y[0]) && y[1] == 0 && y[2] == 2 && y[3] == 0);
         k->mean_pool_forward(y, x, 1, 4, 1);
         EXPECT(isnan(y[0]));
+    }
+}
+
+TEST("kernels: activations", "ReLU6 cuts at 0 and 6, where its slope is 0, and lets NaN through")
+{
+    float x[6] = { -1, 0, 2, 6, 9, NAN }, y[6], d[6], one[6] = { 1, 1, 1, 1, 1, 1 };
+    const gf_kernels *k = NULL;
+    EACH_BACKEND(name, k)
+    {
+        k->relu6_forward(y, x, 6);
+        EXPECT_FLOATS(y, ((float[]){ 0, 0, 2, 6, 6 }), 5, 0);
+        EXPECT(isnan(y[5]));
+        k->relu6_backward(d, one, y, 5, false);
+        EXPECT_FLOATS(d, ((float[]){ 0, 0, 1, 0, 0 }), 5, 0);
+        k->relu6_backward(d, one, y, 5, true);
+        EXPECT_FLOATS(d, ((float[]){ 0, 0, 2, 0, 0 }), 5, 0);
     }
 }
 
@@ -172,5 +190,120 @@ TEST("kernels: pooling", "the mean of an image's pixels, and its share back")
         EXPECT_FLOATS(y, ((float[]){ 2, 20 }), 2, 1e-6);
         k->mean_pool_backward(d_x, ((float[]){ 3, 6 }), 1, 3, 2, false);
         EXPECT_FLOATS(d_x, ((float[]){ 1, 2, 1, 2, 1, 2 }), 6, 1e-6);
+    }
+}
+
+TEST("kernels: least squares", "the Gram matrix is that of three loops, on any number of threads")
+{
+    enum { ROWS = 50, COLUMNS = 21, STRIDE = 43 };
+    static float x[ROWS * STRIDE];
+    double gram[COLUMNS * COLUMNS], want[COLUMNS * COLUMNS] = { 0 };
+    for (int i = 0; i < ROWS * STRIDE; i++) x[i] = (float)sin(i * 1.7);
+    for (int i = 0; i < COLUMNS; i++)
+        for (int j = 0; j < COLUMNS; j++)
+            for (int r = 0; r < ROWS; r++)
+                want[i * COLUMNS + j] += (double)x[r * STRIDE + i] * (double)x[r * STRIDE + j];
+    for (int threads = 1; threads < 8; threads += 2) {
+        omp_set_num_threads(threads);
+        gf_gram(gram, x, ROWS, COLUMNS, STRIDE);
+        EXPECT_FLOATS(gram, want, COLUMNS * COLUMNS, 0);
+    }
+}
+
+TEST("kernels: least squares",
+     "solves what a known x was multiplied into, refuses what is singular")
+{
+    enum { N = 12 };
+    double m[N * N], a[N * N] = { 0 }, b[N] = { 0 }, x[N];
+    for (int i = 0; i < N * N; i++) m[i] = cos(i * 0.9 + 1);
+    for (int i = 0; i < N; i++) x[i] = i - 4.5;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            for (int k = 0; k < N; k++) a[i * N + j] += m[i * N + k] * m[j * N + k];
+            a[i * N + j] += i == j;
+            b[i] += a[i * N + j] * x[j];
+        }
+    REQUIRE_OK(gf_solve_symmetric(b, a, N));
+    EXPECT_FLOATS(b, x, N, 1e-10);
+    double singular[4] = { 1, 1, 1, 1 }, broken[1] = { NAN };
+    EXPECT_STATUS(gf_solve_symmetric(b, singular, 2), GF_FAILED);
+    EXPECT_STATUS(gf_solve_symmetric(b, broken, 1), GF_FAILED);
+}
+
+TEST("kernels: float_round", "every backend gives the very bits of the format's definition")
+{
+    enum { HALVES = 65536, TAILS = 5 };
+    static const uint32_t tails[TAILS] = { 0, 1, 0x7fff, 0x8000, 0x8001 };
+    static float x[HALVES * TAILS], y[HALVES * TAILS];
+    for (uint32_t i = 0; i < HALVES * TAILS; i++) {
+        uint32_t bits = i / TAILS << 16 | tails[i % TAILS];
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+    const gf_kernels *k = NULL;
+    EACH_BACKEND(name, k)
+    for (int f = 0; f < GF_MINIFLOATS; f++) {
+        size_t wrong = 0;
+        k->float_round(y, x, &(float){ 1 }, (gf_minifloat)f, HALVES, TAILS, false);
+        for (size_t i = 0; i < HALVES * TAILS; i++) {
+            float want = (float)gf_minifloat_round((double)x[i], (gf_minifloat)f);
+            bool both = isnan(want) && isnan(y[i]);
+            wrong += !both && memcmp(&want, &y[i], sizeof want) != 0;
+        }
+        EXPECT_EQ(wrong, 0);
+    }
+}
+
+TEST("kernels: float_round", "a scale divides before and multiplies after, per row where asked")
+{
+    const float x[4] = { 1.1f, -3.3f, 1.1f, -3.3f }, scale[2] = { 0.01f, 2 };
+    const gf_kernels *k = NULL;
+    float y[4];
+    EACH_BACKEND(name, k)
+    {
+        k->float_round(y, x, scale, GF_E4M3, 2, 2, true);
+        EXPECT_NEAR(y[0], 112 * 0.01f, 0); /* 110 lies between 104 and 112 */
+        EXPECT_NEAR(y[1], -320 * 0.01f, 0);
+        EXPECT_NEAR(y[2], 0.5625f * 2, 0);
+        EXPECT_NEAR(y[3], -1.625f * 2, 0);
+    }
+}
+
+TEST("kernels: adam", "the first step is the rate against the gradient's sign, whatever its size")
+{
+    const gf_kernels *k = NULL;
+    const gf_adam adam = { .rate = 0.001f / 0.1f,
+                           .root = 31.622777f, /* 1 / sqrt(1 - 0.999) */
+                           .eps = 1e-8f,
+                           .keep_mean = 0.9f,
+                           .take_mean = 0.1f,
+                           .keep_square = 0.999f,
+                           .take_square = 0.001f };
+    EACH_BACKEND(name, k)
+    {
+        float weight[2] = { 1, 1 }, mean[2] = { 0 }, square[2] = { 0 },
+              gradient[2] = { 30, -1e-3f };
+        k->adam_step(weight, mean, square, gradient, 2, &adam);
+        EXPECT_NEAR(weight[0], 0.999, 1e-6);
+        EXPECT_NEAR(weight[1], 1.001, 1e-6);
+        EXPECT_NEAR(mean[0], 3, 1e-6);
+        EXPECT_NEAR(square[0], 0.9, 1e-6);
+    }
+}
+
+TEST("kernels: adam", "decay enters the moments, or stands beside the step")
+{
+    const gf_kernels *k = NULL;
+    gf_adam adam = { .rate = 0.1f, .root = 1, .eps = 0.5f, .take_mean = 1, .take_square = 1 };
+    EACH_BACKEND(name, k)
+    {
+        float weight = 2, mean = 0, square = 0, gradient = 1;
+        adam.coupled = 0.25f, adam.decoupled = 0;
+        k->adam_step(&weight, &mean, &square, &gradient, 1, &adam); /* g = 1.5 */
+        EXPECT_NEAR(mean, 1.5, 1e-7);
+        EXPECT_NEAR(weight, 2 - 0.1 * 1.5 / (1.5 + 0.5), 1e-6);
+        weight = 2, adam.coupled = 0, adam.decoupled = 0.25f;
+        k->adam_step(&weight, &mean, &square, &gradient, 1, &adam);
+        EXPECT_NEAR(mean, 1, 1e-7);
+        EXPECT_NEAR(weight, 2 - 0.1 * 1 / (1 + 0.5) - 0.25 * 2, 1e-6);
     }
 }

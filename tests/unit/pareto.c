@@ -178,3 +178,24 @@ TEST("pareto: probability", "a clear winner is always on the front, a tie about 
     EXPECT_NEAR(probability[0], 1 - 1.0 / 16, 0.03); /* beaten when the second draws 0.9 only */
     EXPECT_NEAR(probability[2], 5.0 / 16, 0.05);     /* three or four of 0.95 beat 0.9 */
 }
+
+TEST("pareto: halving", "one objective keeps the best, the first of equal ones")
+{
+    const double points[] = { 0.2, 0.9, NAN, 0.9, 0.5 };
+    bool go_on[5];
+    REQUIRE_OK(gf_halving_choose(go_on, points, goals, 5, 1, 1, false));
+    EXPECT(go_on[1] && !go_on[3] && !go_on[0] && !go_on[2] && !go_on[4]);
+    REQUIRE_OK(gf_halving_choose(go_on, points, goals, 5, 1, 3, false));
+    EXPECT(go_on[1] && go_on[3] && go_on[4] && !go_on[0] && !go_on[2]);
+}
+
+TEST("pareto: halving", "several objectives keep by ranks; the safe mode keeps the whole front")
+{
+    /* the front: 0.9 at 9, 0.8 at 5, 0.5 at 1; behind it 0.7 at 6 */
+    const double points[] = { 0.8, 5, 0.5, 1, 0.7, 6, 0.9, 9 };
+    bool go_on[4];
+    REQUIRE_OK(gf_halving_choose(go_on, points, goals, 4, 2, 2, false));
+    EXPECT(go_on[3] && go_on[0] && !go_on[1] && !go_on[2]);
+    REQUIRE_OK(gf_halving_choose(go_on, points, goals, 4, 2, 0, true));
+    EXPECT(go_on[3] && go_on[0] && go_on[1] && !go_on[2]);
+}

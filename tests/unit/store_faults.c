@@ -250,6 +250,29 @@ TEST("store: faults", "a torn first result is corrupt, a torn epoch is left out"
     free(before);
 }
 
+TEST("store: faults", "a torn attempt is left out, and emptied when it is mended")
+{
+    const char *dir = path_of("torn2"), *path = path_of("torn2/sweep.h5");
+    char *before = NULL;
+    size_t size;
+    gf_stage_attempt attempts[GF_ATTEMPTS_KEPT], one = { .attempt = 1 }, two = { .attempt = 2 };
+    int count = 0;
+    gf_study *study = small_study(dir);
+    REQUIRE(study != NULL);
+    REQUIRE_OK(gf_study_write_attempt(study, 0, &one, 1));
+    REQUIRE_OK(gf_file_read(&before, &size, path, 1 << 24));
+    REQUIRE_OK(gf_study_write_attempt(study, 0, &two, 2));
+    tear_what_changed(path, before, size);
+    EXPECT_STATUS(gf_study_verify(dir, count_line, &count), GF_CORRUPT);
+    REQUIRE_OK(gf_study_mend_attempts(study, 0));
+    EXPECT_STATUS(gf_study_verify(dir, NULL, NULL), GF_OK);
+    REQUIRE_OK(gf_study_read_attempts(study, 0, attempts, &count));
+    EXPECT_EQ(count, 1);
+    EXPECT_EQ(attempts[0].attempt, 1);
+    gf_study_close(study);
+    free(before);
+}
+
 /* ---- damaged sweep.h5 ---- */
 
 TEST("store: faults", "any flipped bit of sweep.h5 is found by verify, with a line that names it")

@@ -270,3 +270,46 @@ TEST("store: gc", "nothing is removed while one sweep.h5 cannot be read")
     EXPECT(is_there(root, "c0/" STRAY ".h5"));
     gf_study_close(study);
 }
+
+/* ---- tidying up ---- */
+
+static void write_at(const char *root, const char *format, const char *first, const char *second)
+{
+    char name[PATH_MAX], path[2 * PATH_MAX];
+    snprintf(name, sizeof name, format, first, second);
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    EXPECT_STATUS(gf_file_write(path, "x", 1), GF_OK);
+}
+
+TEST("store: tidy", "what killed processes of a study left goes, what others left stays")
+{
+    const char *root = path_of("tidy"), *dir = path_of("tidy/small");
+    char kept[PATH_MAX];
+    gf_study *study = make_root(root);
+    REQUIRE(study != NULL);
+    const char *id = gf_study_id(study);
+    write_at(root, "stages/b0/%s.%s.part.h5.node.7.tmp", small_key(2), id);
+    write_at(root, "stages/a0/%s.%s.part.h5.node.7.tmp", small_key(1), id);
+    write_at(root, "stages/b0/%s.%s.part.h5.node.7.tmp", small_key(2), "0123456789abcdef");
+    write_at(root, "small/%s%s.node.7.tmp", "DONE", "");
+    write_at(root, "small/%s%s.node.7.tmp", "mine", "");
+    REQUIRE_OK(gf_folder_make(path_of("tidy/small/logs")));
+    write_at(root, "small/logs/%s%s.node.7.tmp", "2", ".log");
+    REQUIRE_OK(gf_study_tidy(dir, path_of("tidy/stages")));
+    snprintf(kept, sizeof kept, "b0/%s.%s.part.h5", small_key(2), id);
+    EXPECT(!is_there(root, kept)); /* done */
+    snprintf(kept, sizeof kept, "b0/%s.%s.part.h5.node.7.tmp", small_key(2), id);
+    EXPECT(!is_there(root, kept));
+    snprintf(kept, sizeof kept, "a0/%s.%s.part.h5.node.7.tmp", small_key(1), id);
+    EXPECT(!is_there(root, kept));
+    EXPECT(!is_there(root, "../small/DONE.node.7.tmp"));
+    EXPECT(!is_there(root, "../small/logs/2.log.node.7.tmp"));
+    snprintf(kept, sizeof kept, "a0/%s.%s.part.h5", small_key(1), id);
+    EXPECT(is_there(root, kept)); /* waiting */
+    snprintf(kept, sizeof kept, "b0/%s.0123456789abcdef.part.h5.node.7.tmp", small_key(2));
+    EXPECT(is_there(root, kept));
+    EXPECT(is_there(root, "c0/" STRAY ".h5"));
+    EXPECT(is_there(root, "a0/a0000000000000000000000000000001.h5.node.1.tmp"));
+    EXPECT(is_there(root, "../small/mine.node.7.tmp"));
+    gf_study_close(study);
+}

@@ -10,7 +10,7 @@ static gf_plan *load(const char *text)
     if (gf_plan_load(&plan, &wrong, path, NULL, 0, &fake_schema) != GF_OK)
         EXPECT_TEXT(wrong ? wrong : gf_error_message(), "");
     else
-        EXPECT_STATUS(gf_plan_assign_keys(plan, "n"), GF_OK);
+        EXPECT_STATUS(gf_plan_assign_keys(plan, &(gf_numerics_class){ "n", "n" }), GF_OK);
     free(wrong);
     return plan;
 }

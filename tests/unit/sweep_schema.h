@@ -28,7 +28,9 @@ static const gf_field model_fields[] = {
     GF_FIELD_AS("arch", fake, text, "resnet18", NULL, "", "architecture"),
     GF_FIELD_AS("width", fake, a, "64", "[1, 1024]", "channels", "of the first stage"),
     GF_FIELD_AS("blocks", fake, text, "2,2,2,2", NULL, "", "per stage"),
-    GF_FIELD_AS("bn", fake, flag, "true", NULL, "", "batch normalization"), GF_FIELD_END
+    GF_FIELD_AS("bn", fake, flag, "true", NULL, "", "batch normalization"),
+    GF_FIELD_AS("dropout", fake, x, "0", "[0, 1)", "fraction", "of the features"),
+    GF_FIELD_END
 };
 static const gf_schema model_schema = { .name = "model", .fields = model_fields };
 
@@ -46,6 +48,15 @@ static const gf_schema step_schema = { .name = "step", .fields = step_fields };
 static const gf_schema *const schedules[] = { &constant_schema, &cosine_schema, &step_schema,
                                               NULL };
 
+static const gf_field adam_fields[] = { GF_FIELD_AS("beta", fake, x, "0.9", "[0, 1)", "", "decay"),
+                                        GF_FIELD_END };
+static const gf_field optimizer_common[] = {
+    GF_FIELD_AS("lookahead", fake, a, "0", "[0, 100]", "steps", "between syntheses"), GF_FIELD_END
+};
+static const gf_schema sgd_schema = { .name = "sgd", .fields = no_fields };
+static const gf_schema adam_schema = { .name = "adam", .fields = adam_fields };
+static const gf_schema *const optimizers[] = { &sgd_schema, &adam_schema, NULL };
+
 static const gf_field crop_fields[] = {
     GF_FIELD_AS("padding", fake, a, "4", "[0, 16]", "pixels", "on each side"), GF_FIELD_END
 };
@@ -60,7 +71,10 @@ static const gf_schema *const augments[] = { &crop_schema, &flip_schema, &cutout
 static const gf_field train_fields[] = {
     GF_FIELD_AS("epochs", fake, a, "30", "[1, 100000]", "epochs", "horizon"),
     GF_FIELD_AS("batch", fake, b, "128", "[1, 65536]", "images", "per step"),
-    GF_FIELD_AS("lr", fake, x, "0.1", "(0, inf)", "", "learning rate"), GF_FIELD_END
+    GF_FIELD_AS("lr", fake, x, "0.1", "(0, inf)", "", "learning rate"),
+    { "numerics", GF_FIELD_CHOICE, offsetof(fake, choice), sizeof(int), "f32", "f32|bf16", "",
+      "of products" },
+    GF_FIELD_END
 };
 static const gf_slot train_slots[] = {
     { .name = "schedule",
@@ -68,6 +82,12 @@ static const gf_slot train_slots[] = {
       .fallback = "cosine",
       .common = schedule_common,
       .variants = schedules },
+    { .name = "optimizer",
+      .selector = "method",
+      .fallback = "sgd",
+      .common = optimizer_common,
+      .variants = optimizers,
+      .late = true },
     { .name = "augment", .list = true, .fallback = "", .variants = augments },
     { .name = NULL }
 };
@@ -148,6 +168,20 @@ static inline gf_status fake_check_chain(const gf_options *data, const gf_option
     return gf_fail(GF_INVALID, "comes before any stage that trains");
 }
 
+static const gf_field early_fields[] = {
+    GF_FIELD_AS("first", fake, a, "1", "[1, 1000]", "epochs", "of the first rung"), GF_FIELD_END
+};
+static const gf_schema early_schema = { .name = "early_stopping", .fields = early_fields };
+
+/* Trainings are cut after `first` and three times as many epochs. */
+static inline int fake_rungs(int *rungs, const gf_options *early, const gf_stage_view *stage)
+{
+    int count = 0, first = atoi(gf_options_get(early, "first"));
+    if (strcmp(stage->kind, "train") != 0) return 0;
+    for (int rung = first; rung < fake_epochs(stage) && count < 2; rung *= 3) rungs[count++] = rung;
+    return count;
+}
+
 static const gf_sweep_schema fake_schema = { .data = &data_schema,
                                              .model = &model_schema,
                                              .resources = &resource_schema,
@@ -155,7 +189,9 @@ static const gf_sweep_schema fake_schema = { .data = &data_schema,
                                              .metrics = metric_names,
                                              .metric_maximize = metric_maximize,
                                              .check_chain = fake_check_chain,
-                                             .epochs = fake_epochs };
+                                             .epochs = fake_epochs,
+                                             .early_stopping = &early_schema,
+                                             .rungs = fake_rungs };
 
 /* Writes a file into this program's folder; its path is valid until the next call. */
 static inline const char *sweep_file(const char *folder, const char *name, const char *text)

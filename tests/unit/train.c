@@ -1,4 +1,4 @@
-/* nn, training: schedules, learning on real images, determinism, resuming at any step. */
+/* nn, training: learning on real images, determinism, resuming at any step. */
 #include "train_fixture.h"
 
 #define BASE "epochs = 2\nbatch = 20\nlr = 0.05\naugment.0 = crop\naugment.1 = flip\n"
@@ -29,6 +29,20 @@ TEST("train: learning", "a small ResNet learns real images within three epochs")
     fixture_release(&f);
 }
 
+TEST("train: learning", "bf16 learns as float32 does, to other bits, and is judged in float32")
+{
+    fixture f;
+    gf_scores scores;
+    REQUIRE(fixture_init(&f, "epochs = 3\nbatch = 25\nlr = 0.1\nnumerics = bf16\n", 1500));
+    REQUIRE_OK(run(&f, NULL));
+    EXPECT(f.rows[2].train_loss < 0.85 * f.rows[0].train_loss);
+    REQUIRE_OK(gf_evaluate(&scores, f.net, f.data, GF_VALIDATION, f.kernels));
+    EXPECT(scores.loss == f.rows[2].validation_loss);
+    REQUIRE_OK(gf_evaluate(&scores, f.net, f.data, GF_TEST, f.kernels));
+    EXPECT(scores.accuracy > 0.2);
+    fixture_release(&f);
+}
+
 static gf_key seeded_key(const char *options, uint64_t seed)
 {
     fixture f;
@@ -50,6 +64,14 @@ TEST("train: determinism", "one, two or three threads leave the same bits, anoth
     EXPECT_TEXT(trained_key(BASE, 3).hex, one.hex);
     omp_set_num_threads(2);
     EXPECT(strcmp(seeded_key(BASE, 8).hex, one.hex) != 0);
+}
+
+TEST("train: determinism", "bf16 leaves the same bits with any threads, and others than float32")
+{
+    gf_key one = trained_key(BASE "numerics = bf16\n", 1);
+    EXPECT_TEXT(trained_key(BASE "numerics = bf16\n", 3).hex, one.hex);
+    omp_set_num_threads(2);
+    EXPECT(strcmp(trained_key(BASE, 2).hex, one.hex) != 0);
 }
 
 /* ---- resuming ---- */
@@ -93,6 +115,15 @@ static gf_key interrupted_key(maker *make, const char *options, int steps)
     return key;
 }
 
+/* The same with dropout before the classifiers. */
+static bool make_dropout(fixture *f, const char *options, int images)
+{
+    const gf_dropout_attributes half = { .rate = 0.5 };
+    int node;
+    return fixture_linear(f, options, images, 200) &&
+           gf_net_insert(f->net, &node, "dropout", "dropout", &half, 1) == GF_OK;
+}
+
 #define AVERAGED BASE "ema = 0.99\nlabel_smoothing = 0.1\nschedule.policy = onecycle\n"
 
 TEST("train: resume", "stopped within or at the end of an epoch, a ResNet ends with the same bits")
@@ -108,6 +139,44 @@ TEST("train: resume", "stopped after any step at all, a training ends with the s
     gf_key whole = interrupted_key(make_linear, AVERAGED, 0);
     for (int steps = 1; steps <= 10; steps++)
         EXPECT_TEXT(interrupted_key(make_linear, AVERAGED, steps).hex, whole.hex);
+}
+
+TEST("train: resume", "with dropout a training ends with the same bits, stopped or not")
+{
+    gf_key whole = interrupted_key(make_dropout, BASE, 0);
+    for (int steps = 1; steps <= 10; steps += 3)
+        EXPECT_TEXT(interrupted_key(make_dropout, BASE, steps).hex, whole.hex);
+}
+
+#define MIXED AVERAGED "augment.2 = mixup\naugment.2.from = 0.5\naugment.3 = cutmix\n"
+
+TEST("train: resume", "with mixed images a training ends with the same bits, stopped or not")
+{
+    gf_key whole = interrupted_key(make_linear, MIXED, 0);
+    EXPECT(strcmp(interrupted_key(make_linear, AVERAGED, 0).hex, whole.hex) != 0);
+    for (int steps = 1; steps <= 10; steps++)
+        EXPECT_TEXT(interrupted_key(make_linear, MIXED, steps).hex, whole.hex);
+}
+
+TEST("train: determinism", "images are mixed to the same bits by any threads")
+{
+    gf_key one = trained_key(MIXED, 1);
+    EXPECT_TEXT(trained_key(MIXED, 2).hex, one.hex);
+    EXPECT_TEXT(trained_key(MIXED, 7).hex, one.hex);
+    omp_set_num_threads(2);
+}
+
+TEST("train: mixup", "it is on from its epoch, and the last epoch may do without")
+{
+    fixture f, g;
+    REQUIRE(fixture_linear(&f, BASE "augment.2 = mixup\naugment.2.from = 0.5\n", 300, 200));
+    REQUIRE(fixture_linear(&g, BASE, 300, 200));
+    REQUIRE_OK(run(&f, NULL));
+    REQUIRE_OK(run(&g, NULL));
+    EXPECT(f.rows[0].train_loss == g.rows[0].train_loss);
+    EXPECT(f.rows[1].train_loss != g.rows[1].train_loss);
+    fixture_release(&f);
+    fixture_release(&g);
 }
 
 TEST("train: resume", "a finished training's checkpoint gives its network without another step")
@@ -235,36 +304,4 @@ TEST("evaluate: splits", "a network without an opinion has the loss ln 10 and na
     EXPECT_NEAR(scores.accuracy, zeros / 300.0, 1e-12);
     free(images);
     fixture_release(&f);
-}
-
-/* ---- schedules at hand-computed points ---- */
-
-static double factor(const char *policy, const char *options_text, double t, double horizon)
-{
-    double value = NAN;
-    for (const gf_schedule_kind *const *kind = gf_schedule_kinds; *kind; kind++) {
-        gf_options *options = NULL;
-        if (strcmp((*kind)->schema.name, policy) != 0) continue;
-        void *record = gf_alloc(1, (*kind)->options_size);
-        if (gf_options_parse(&options, options_text) == GF_OK &&
-            gf_fields_read(record, (*kind)->schema.fields, options, "") == GF_OK)
-            value = (*kind)->factor(record, t, horizon);
-        gf_options_destroy(options);
-        free(record);
-    }
-    return value;
-}
-
-TEST("train: schedules", "every policy passes through hand-computed points")
-{
-    EXPECT_NEAR(factor("constant", "", 17, 30), 1, 0);
-    EXPECT_NEAR(factor("step", "size = 10\ngamma = 0.5\n", 9.9, 30), 1, 0);
-    EXPECT_NEAR(factor("step", "size = 10\ngamma = 0.5\n", 20, 30), 0.25, 1e-15);
-    EXPECT_NEAR(factor("cosine", "", 0, 30), 1, 1e-15);
-    EXPECT_NEAR(factor("cosine", "", 15, 30), 0.5, 1e-15);
-    EXPECT_NEAR(factor("cosine", "final = 0.1\n", 30, 30), 0.1, 1e-15);
-    EXPECT_NEAR(factor("linear", "", 7.5, 30), 0.75, 1e-15);
-    EXPECT_NEAR(factor("onecycle", "", 0, 10), 0.04, 1e-15);
-    EXPECT_NEAR(factor("onecycle", "", 3, 10), 1, 1e-12);
-    EXPECT_NEAR(factor("onecycle", "", 10, 10), 0.04 / 1e4, 1e-12);
 }

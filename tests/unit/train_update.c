@@ -7,10 +7,12 @@ enum { N = 24, C = 10, D = 3, WEIGHTS = C * D };
 #define ONE_BATCH "batch = 24\nepochs = 5\nschedule.policy = constant\nlr = 0.5\n"
 
 typedef struct by_hand {
-    double lr, momentum, coupled, decoupled, smoothing, ema;
+    double lr, momentum, coupled, decoupled, smoothing, ema, alpha;
     bool nesterov;
     double x[N][D];
     int label[N];
+    double own; /* mixup: weight of an image itself, and its partner in this epoch */
+    int next[N];
     double value[WEIGHTS + C], velocity[WEIGHTS + C], average[WEIGHTS + C]; /* weight, bias */
 } by_hand;
 
@@ -35,33 +37,55 @@ static bool by_hand_init(by_hand *h, const fixture *f)
     return true;
 }
 
-/* Gradient of the mean cross-entropy to smoothed targets; returns the loss. */
-static double by_hand_gradient(const by_hand *h, double gradient[WEIGHTS + C])
+/* The weight and the partners of an epoch of one batch: the next image in that epoch's order. */
+static void by_hand_pair(by_hand *h, uint32_t epoch)
+{
+    const gf_random shuffle = { .seed = 7, .purpose = GF_PURPOSE_SHUFFLE, .epoch = epoch };
+    const gf_random mix = { .seed = 7, .purpose = GF_PURPOSE_MIX, .epoch = epoch };
+    int order[N];
+    gf_random_permutation(&shuffle, 0, order, N);
+    for (int i = 0; i < N; i++) h->next[order[i]] = order[(i + 1) % N];
+    h->own = h->alpha > 0 ? gf_random_beta(&mix, 0, 1, h->alpha, h->alpha) : 1;
+}
+
+/* own CE(label of i) + (1 - own) CE(label of its partner), mean over the batch, to smoothed
+ * targets. Returns the loss; *accuracy is shared out between the two labels alike. */
+static double by_hand_gradient(const by_hand *h, double gradient[WEIGHTS + C], double *accuracy)
 {
     double loss = 0;
+    *accuracy = 0;
     memset(gradient, 0, (WEIGHTS + C) * sizeof *gradient);
     for (int i = 0; i < N; i++) {
-        double z[C], sum = 0;
+        double x[D], z[C], sum = 0;
+        int best = 0;
+        for (int d = 0; d < D; d++) x[d] = h->own * h->x[i][d] + (1 - h->own) * h->x[h->next[i]][d];
         for (int c = 0; c < C; c++) {
             z[c] = h->value[WEIGHTS + c];
-            for (int d = 0; d < D; d++) z[c] += h->value[c * D + d] * h->x[i][d];
+            for (int d = 0; d < D; d++) z[c] += h->value[c * D + d] * x[d];
             sum += exp(z[c]);
+            if (z[c] > z[best]) best = c;
         }
-        for (int c = 0; c < C; c++) {
-            double y = h->smoothing / C + (c == h->label[i] ? 1 - h->smoothing : 0);
-            double g = (exp(z[c]) / sum - y) / N;
-            loss -= y * (z[c] - log(sum)) / N;
-            gradient[WEIGHTS + c] += g;
-            for (int d = 0; d < D; d++) gradient[c * D + d] += g * h->x[i][d];
+        for (int pair = 0; pair < 2; pair++) {
+            double share = (pair ? 1 - h->own : h->own) / N;
+            int label = h->label[pair ? h->next[i] : i];
+            *accuracy += best == label ? share : 0;
+            for (int c = 0; c < C; c++) {
+                double y = h->smoothing / C + (c == label ? 1 - h->smoothing : 0);
+                double g = share * (exp(z[c]) / sum - y);
+                loss -= share * y * (z[c] - log(sum));
+                gradient[WEIGHTS + c] += g;
+                for (int d = 0; d < D; d++) gradient[c * D + d] += g * x[d];
+            }
         }
     }
     return loss;
 }
 
 /* Biases do not decay. */
-static double by_hand_step(by_hand *h, int updates)
+static double by_hand_step(by_hand *h, int updates, double *accuracy)
 {
-    double gradient[WEIGHTS + C], loss = by_hand_gradient(h, gradient);
+    by_hand_pair(h, (uint32_t)updates - 1);
+    double gradient[WEIGHTS + C], loss = by_hand_gradient(h, gradient, accuracy);
     double decay = fmin(h->ema, (1.0 + updates) / (10.0 + updates));
     for (int k = 0; k < WEIGHTS + C; k++) {
         double w = h->value[k], g = gradient[k] + (k < WEIGHTS ? h->coupled * w : 0);
@@ -77,17 +101,18 @@ static double by_hand_step(by_hand *h, int updates)
 static void compare(const char *options, by_hand h)
 {
     fixture f;
-    double first = 0;
+    double first = 0, accuracy;
     REQUIRE(fixture_linear(&f, options, N, 0));
     REQUIRE(by_hand_init(&h, &f));
     REQUIRE_OK(run(&f, NULL));
     REQUIRE(f.row_count == 5);
     for (int s = 0; s < 5; s++) {
-        double loss = by_hand_step(&h, s + 1);
+        double loss = by_hand_step(&h, s + 1, &accuracy);
         EXPECT_NEAR(f.rows[s].train_loss, loss, 1e-5);
+        EXPECT_NEAR(f.rows[s].train_accuracy, accuracy, 1e-5);
         if (s == 0) first = loss;
     }
-    EXPECT(f.rows[4].train_loss < first);
+    EXPECT(h.alpha > 0 || f.rows[4].train_loss < first);
     for (int k = 0; k < WEIGHTS + C; k++) {
         const gf_param *p = &f.net->params[k >= WEIGHTS];
         EXPECT_NEAR(p->value[k < WEIGHTS ? k : k - WEIGHTS], h.ema > 0 ? h.average[k] : h.value[k],
@@ -112,6 +137,15 @@ TEST("train: update", "Nesterov's momentum with decoupled decay and smoothed lab
     compare(ONE_BATCH "weight_decay = 0.1\ndecay = decoupled\nlabel_smoothing = 0.2\n",
             (by_hand){
                 .lr = 0.5, .momentum = 0.9, .nesterov = true, .decoupled = 0.1, .smoothing = 0.2 });
+}
+
+TEST("train: mixup", "the loss is that of both labels by their weights, and so is the accuracy")
+{
+    compare(ONE_BATCH "momentum = 0\nnesterov = false\nweight_decay = 0\naugment.0 = mixup\n",
+            (by_hand){ .lr = 0.5, .alpha = 1 });
+    compare(ONE_BATCH "momentum = 0\nnesterov = false\nweight_decay = 0\nlabel_smoothing = 0.1\n"
+                      "augment.0 = mixup\naugment.0.alpha = 0.3\n",
+            (by_hand){ .lr = 0.5, .alpha = 0.3, .smoothing = 0.1 });
 }
 
 TEST("train: average", "the network ends as the average of its steps, which starts fast")
@@ -216,11 +250,13 @@ static gf_status run_with_teacher(fixture *f, witness *w)
     return status;
 }
 
-TEST("train: terms", "a teacher sees the very images that its student sees, augmented")
+TEST("train: terms", "a teacher sees the very images that its student sees, augmented and mixed")
 {
     fixture f;
     witness w = { .weight = 1 };
-    REQUIRE(fixture_linear(&f, "epochs = 2\nbatch = 50\naugment.0 = crop\naugment.1 = cutout\n",
+    REQUIRE(fixture_linear(&f,
+                           "epochs = 2\nbatch = 50\naugment.0 = crop\naugment.1 = cutout\n"
+                           "augment.2 = mixup\naugment.3 = cutmix\n",
                            200, 0));
     REQUIRE_OK(run_with_teacher(&f, &w));
     EXPECT(w.apart == 0);
@@ -241,6 +277,67 @@ TEST("train: terms", "with a label weight of zero only the terms teach")
     REQUIRE_OK(run_with_teacher(&f, &w));
     for (int c = 0; c < C; c++) /* 5 steps of 0.5 down a slope of 1/10 */
         EXPECT_NEAR(f.net->params[1].value[c] - before[c], -0.25, 1e-5);
+    fixture_release(&f);
+}
+
+/* ---- dropout ---- */
+
+enum { DROPPED = 40 * D, STEPS_SEEN = 5 };
+
+/* Which of the values behind the dropout node were zero, step by step. */
+typedef struct masks {
+    bool zero[STEPS_SEEN][DROPPED];
+    int steps;
+} masks;
+
+static gf_status masks_create(void **state, const void *options, gf_run *student,
+                              gf_run *const *teachers, int teacher_count)
+{
+    (void)options, (void)teachers, (void)teacher_count;
+    *state = student;
+    return gf_run_want_value(student, gf_net_find_node(gf_run_net(student), "dropout"));
+}
+
+static gf_status masks_apply(void *state, const void *options, const gf_loss_call *call,
+                             double *loss)
+{
+    masks *m = *(masks *const *)options;
+    const gf_real *values = gf_run_value(state, gf_net_find_node(gf_run_net(state), "dropout"));
+    (void)loss;
+    for (int i = 0; m->steps < STEPS_SEEN && i < call->batch * D; i++)
+        m->zero[m->steps][i] = values[i] == 0;
+    m->steps++;
+    return GF_OK;
+}
+
+static const gf_loss_kind masks_kind = { .schema = { .name = "masks" },
+                                         .options_size = sizeof(masks *),
+                                         .create = masks_create,
+                                         .apply = masks_apply };
+
+TEST("train: dropout", "each step of an epoch drops other values")
+{
+    fixture f;
+    masks seen = { 0 }, *w = &seen;
+    const gf_dropout_attributes half = { .rate = 0.5 };
+    const gf_loss_term term = { .kind = &masks_kind, .options = &w };
+    int node;
+    REQUIRE(fixture_linear(&f, "epochs = 1\nbatch = 40\n", 200, 0));
+    REQUIRE_OK(gf_net_insert(f.net, &node, "dropout", "dropout", &half, 1));
+    gf_train_job job = job_of(&f, NULL);
+    job.terms = &term;
+    job.term_count = 1;
+    REQUIRE_OK(gf_train(&job));
+    EXPECT_EQ(seen.steps, STEPS_SEEN);
+    for (int s = 0; s < STEPS_SEEN; s++) {
+        int zeros = 0, same = 0;
+        for (int i = 0; i < DROPPED; i++) {
+            zeros += seen.zero[s][i];
+            same += seen.zero[s][i] == seen.zero[(s + 1) % STEPS_SEEN][i];
+        }
+        EXPECT(zeros > 0.3 * DROPPED && zeros < 0.7 * DROPPED);
+        EXPECT(same > 0.3 * DROPPED && same < 0.7 * DROPPED);
+    }
     fixture_release(&f);
 }
 

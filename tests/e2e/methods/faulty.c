@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HOW_NOTHING, HOW_SEGV, HOW_HANG, HOW_MEMORY, HOW_FAIL };
+enum { HOW_NOTHING, HOW_SEGV, HOW_HANG, HOW_MEMORY, HOW_FAIL, HOW_WHILE };
 
 typedef struct faulty_options {
     int how;
@@ -35,12 +35,14 @@ static gf_status apply(const gf_method_call *call, const void *options_)
     if (options->how == HOW_SEGV) raise(SIGSEGV);
     if (options->how == HOW_HANG) hang();
     if (options->how == HOW_MEMORY) return eat_memory();
+    if (options->how == HOW_WHILE && access(getenv("FAULTY_WHILE"), F_OK) == 0) raise(SIGSEGV);
     if (options->how == HOW_FAIL) return gf_fail(GF_FAILED, "it was asked to fail");
     return GF_OK;
 }
 
 static const gf_field fields[] = {
-    GF_FIELD_WORD(faulty_options, how, "nothing", "nothing|segv|hang|memory|fail", "goes wrong"),
+    GF_FIELD_WORD(faulty_options, how, "nothing", "nothing|segv|hang|memory|fail|while",
+                  "goes wrong; while: there is a file $FAULTY_WHILE"),
     GF_FIELD_END,
 };
 

@@ -14,4 +14,4 @@ shift 2
 program=${GRIDFRONT:-$(dirname "$0")/../build/gridfront}
 
 exec mpirun --hostfile "$hosts" --map-by slot --bind-to none --enable-recovery \
-    -x OMP_WAIT_POLICY=passive "$program" run "$sweep" "$@"
+    "$program" run "$sweep" "$@"

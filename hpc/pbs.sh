@@ -19,10 +19,10 @@ fi
 finished() { "$program" status "$RESULTS" --json 2>/dev/null | sed -n 's/.*"done": \([0-9]*\).*/\1/p'; }
 
 before=$(finished)
-mpirun --hostfile "$PBS_NODEFILE" --bind-to none --enable-recovery -x OMP_WAIT_POLICY=passive \
+mpirun --hostfile "$PBS_NODEFILE" --bind-to none --enable-recovery \
     "$program" run "$SWEEP" --results "$RESULTS" &
 mpirun_pid=$!
-(sleep $seconds; kill -USR1 $mpirun_pid) 2>/dev/null &
+(sleep $seconds; while kill -USR1 $mpirun_pid; do sleep 3; done) 2>/dev/null &
 timer=$!
 wait $mpirun_pid
 kill $timer 2>/dev/null

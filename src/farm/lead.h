@@ -33,6 +33,7 @@ typedef struct lead {
     double begin, ticked, patience;  /* patience: for a rank to greet */
     double full, full_busy;          /* as in gf_farm_progress */
     int quiet;                       /* of gf_farm_nap */
+    double looked;                   /* of gf_farm_absence */
     int newest;                      /* rank of the newest line */
     bool stopping, late;             /* late: what is ready does not fit into the time left */
     gf_status fatal;                 /* what ends the sweep */

@@ -114,6 +114,12 @@ static void expire_leases(lead *l)
     }
 }
 
+static void forgive_silence(lead *l)
+{
+    double absence = gf_farm_absence(&l->looked);
+    for (int rank = 0; rank < l->size; rank++) l->ranks[rank].heard += absence;
+}
+
 static gf_status send_kind(lead *l, int rank, gf_message_kind kind, uint32_t fence, int value)
 {
     const gf_message message = { .kind = kind, .fence = fence, .value = value };
@@ -341,6 +347,7 @@ static gf_status lead_loop(lead *l)
 {
     gf_status status = GF_OK;
     while (!is_over(l)) {
+        forgive_silence(l);
         GF_TRY(drain(l));
         GF_TRY(heed_signals(l));
         expire_leases(l);

@@ -7,14 +7,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BEAT_SECONDS 1.0
-#define LEASE_MARGIN 0.75 /* our lease ends this much earlier than the master's */
-#define DEAF_SECONDS 30.0 /* for a zygote to report an executor that has ended */
-#define BRISK_LOOKS  16   /* without a nap between them, where news comes fast */
-#define NAP_LOOKS    10   /* and with naps, each twice as long as the one before */
-#define NEWS_LOOKS   3 /* taken back by news: the next is looked for after an eighth of this wait */
-#define NAP_LEAST    20e-6
-#define NAP_MOST     10e-3 /* what a message may wait in quiet times; 0.3 % of a core */
+#define BEAT_SECONDS  1.0
+#define LEASE_MARGIN  0.75 /* our lease ends this much earlier than the master's */
+#define DEAF_SECONDS  30.0 /* for a zygote to report an executor that has ended */
+#define ABSENCE_LEAST 5.0  /* s; loops look a hundred times a second */
+#define BRISK_LOOKS   16   /* without a nap between them, where news comes fast */
+#define NAP_LOOKS                                                                                  \
+    28               /* and with naps, each a quarter longer than the one before: where two loops  \
+                      * wait for each other, what one oversleeps is a quarter of the other's       \
+                      * wait, and dies away; with naps that double both end at the longest */
+#define NEWS_LOOKS 9 /* taken back by news: the next wait begins with a seventh of this nap */
+#define NEWS_MOST  (BRISK_LOOKS + 8) /* or 0.1 ms: one long wait says little about the next */
+#define NAP_LEAST  20e-6
+#define NAP_GROWTH 1.25
+#define NAP_MOST   10e-3 /* what a message may wait in quiet times; 0.3 % of a core */
 
 /* ---- pace ---- */
 
@@ -22,12 +28,20 @@ double gf_farm_nap(int *looks)
 {
     int naps = *looks - BRISK_LOOKS;
     if (naps < NAP_LOOKS) ++*looks;
-    return naps < 0 ? 0 : fmin(NAP_LEAST * (1 << naps), NAP_MOST);
+    return naps < 0 ? 0 : fmin(NAP_LEAST * pow(NAP_GROWTH, naps), NAP_MOST);
 }
 
 void gf_farm_news(int *looks)
 {
-    *looks = *looks > NEWS_LOOKS ? *looks - NEWS_LOOKS : 0;
+    int left = *looks > NEWS_LOOKS ? *looks - NEWS_LOOKS : 0;
+    *looks = left < NEWS_MOST ? left : NEWS_MOST;
+}
+
+double gf_farm_absence(double *looked)
+{
+    double now = gf_clock(), away = *looked > 0 ? now - *looked : 0;
+    *looked = now;
+    return away > ABSENCE_LEAST ? away : 0;
 }
 
 /* ---- from start to end ---- */

@@ -23,6 +23,7 @@ typedef struct gf_worker {
     gf_assembly study;
     double started, beat_sent, heard, zygote_heard; /* gf_clock */
     int quiet;                                      /* of gf_farm_nap */
+    double looked;                                  /* of gf_farm_absence */
     double parting; /* when the master asked us to leave; 0: not yet */
 } gf_worker;
 
@@ -38,11 +39,16 @@ void gf_worker_stop(gf_worker *worker);
 gf_status gf_worker_retire(gf_worker *worker);
 
 /* How a loop paces its looks at messages: *looks, from 0, says how hurried it is. The first gives s
- * to wait until the next look: none at first, then twice as long each time, up to 10 ms. The second
- * is told of news, and makes the next waits shorter. Beats and their answers are no news, so that a
- * farm that only trains stays out of the trainings' way; and what counts is looks, not time, as
- * being off the core is not silence. */
+ * to wait until the next look: none at first, then a quarter longer each time, up to 10 ms. The
+ * second is told of news, and makes the next waits shorter. Beats and their answers are no news, so
+ * that a farm that only trains stays out of the trainings' way; and what counts is looks, not time,
+ * as being off the core is not silence. */
 double gf_farm_nap(int *looks);
 void gf_farm_news(int *looks);
+
+/* s for which the loop that calls this at every look was stopped itself (a suspended job, a laptop
+ * that slept), 0 in all other cases: what others said meanwhile has yet to be read, and their
+ * silence is ours. *looked, from 0, is the last look. */
+double gf_farm_absence(double *looked);
 
 #endif

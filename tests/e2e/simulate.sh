@@ -23,7 +23,7 @@ if command -v python3 >/dev/null; then
     "$program" plan "$cfg" --simulate 1,2,64 --json >plan.json
     holds() { python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$@"; }
     check "no makespan is below its bound, nor above Graham's" holds plan.json \
-        'all(s["bound"] * (1 - 1e-9) <= s["makespan"] <= s["work"] / s["ranks"] + (1 - 1 / s["ranks"]) * s["critical_path"] * (1 + 1e-9) for s in j["simulated"])'
+        'all(s["bound"] * (1 - 1e-9) <= s["makespan"] <= (1 + 1e-9) * (s["work"] / s["ranks"] + (1 - 1 / s["ranks"]) * s["critical_path"]) for s in j["simulated"])'
     check "the work is that of the plan" holds plan.json \
         'all(abs(s["work"] - j["seconds"]) < 1e-6 * j["seconds"] for s in j["simulated"])'
 else

@@ -68,55 +68,81 @@ static int print_first_slot(const gf_schema *const *stages, const char *name)
     return 0;
 }
 
-/* KEY is "prune.amount", "amount", "filter-l1", "train": the group must agree where it is given. */
-static int print_matches(const char *group, const gf_schema *schema, const char *key)
+/* What is looked for, and what was looked at: stages share slots and what may stand in them, and
+ * nothing is told twice. */
+typedef struct hunt {
+    const char *key;
+    const void *seen[512];
+    int seen_count, found;
+} hunt;
+
+static bool is_new(hunt *h, const void *table)
 {
-    int found = 0;
-    const char *wanted = last_word(key);
-    bool any_group = wanted == key;
-    size_t group_size = any_group ? 0 : (size_t)(wanted - key - 1);
-    bool this_group =
-        any_group || (strlen(group) == group_size && memcmp(group, key, group_size) == 0);
-    if (strcmp(schema->name, key) == 0) {
+    for (int i = 0; i < h->seen_count; i++)
+        if (h->seen[i] == table) return false;
+    if (table && h->seen_count < (int)GF_COUNT(h->seen)) h->seen[h->seen_count++] = table;
+    return table != NULL;
+}
+
+/* KEY is "prune.amount", "amount", "filter-l1", "train": the group must agree where it is given. */
+static const char *wanted_field(const hunt *h, const char *group)
+{
+    const char *wanted = last_word(h->key);
+    size_t size = wanted == h->key ? 0 : (size_t)(wanted - h->key - 1);
+    return wanted == h->key || (strlen(group) == size && memcmp(group, h->key, size) == 0) ? wanted
+                                                                                           : NULL;
+}
+
+static const gf_field *find_wanted(hunt *h, const char *group, const gf_field *fields)
+{
+    const char *wanted = wanted_field(h, group);
+    const gf_field *field = wanted ? gf_field_find(fields, wanted) : NULL;
+    return is_new(h, field) ? field : NULL;
+}
+
+static void print_matches(hunt *h, const char *group, const gf_schema *schema)
+{
+    if (!is_new(h, schema)) return;
+    if (strcmp(schema->name, h->key) == 0) {
         print_schema(group, schema);
-        return 1;
+        h->found++;
+        return;
     }
-    const gf_field *field = this_group ? gf_field_find(schema->fields, wanted) : NULL;
+    const gf_field *field = find_wanted(h, group, schema->fields);
     if (field) {
         printf("%s: %s\n", schema->name, schema->summary);
         print_field(group, field);
-        found++;
+        h->found++;
     }
     for (const gf_slot *slot = schema->slots; slot && slot->name; slot++) {
         const char *inner = *slot->name ? slot->name : group;
-        const gf_field *common = this_group ? gf_field_find(slot->common, wanted) : NULL;
+        const gf_field *common = find_wanted(h, inner, slot->common);
         if (common) {
             print_field(inner, common);
-            found++;
+            h->found++;
         }
         for (const gf_schema *const *variant = slot->variants; *variant; variant++)
-            found += print_matches(inner, *variant, key);
+            print_matches(h, inner, *variant);
     }
-    return found;
 }
 
 static int print_everything_on(const gf_sweep_schema *schema, const char *key)
 {
-    int found = 0;
-    found += print_matches("data", schema->data, key);
-    found += print_matches("model", schema->model, key);
-    found += print_matches("resources", schema->resources, key);
-    found += print_matches("early_stopping", schema->early_stopping, key);
+    hunt h = { .key = key };
+    print_matches(&h, "data", schema->data);
+    print_matches(&h, "model", schema->model);
+    print_matches(&h, "resources", schema->resources);
+    print_matches(&h, "early_stopping", schema->early_stopping);
     for (const gf_schema *const *stage = schema->stages; *stage; stage++)
-        found += print_matches((*stage)->name, *stage, key);
-    found += print_first_slot(schema->stages, key);
+        print_matches(&h, (*stage)->name, *stage);
+    h.found += print_first_slot(schema->stages, key);
     for (int m = 0; m < GF_METRIC_COUNT; m++)
         if (strcmp(gf_metric_names[m], key) == 0) {
             printf("%s: an objective, %s is better; %s\n", key,
                    gf_metric_maximize[m] ? "more" : "less", gf_metric_help[m]);
-            found++;
+            h.found++;
         }
-    return found;
+    return h.found;
 }
 
 static void print_overview(void)

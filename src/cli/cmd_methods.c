@@ -60,8 +60,8 @@ static void print_line(void *context, const entry *e)
 {
     const char *paper = e->schema->paper;
     (void)context;
-    printf("%-10s %-18s %s%s%s%s\n", e->kind, e->schema->name, e->schema->summary,
-           paper ? " (" : "", paper ? paper : "", paper ? ")" : "");
+    printf("%-10s %-18s %s\n", e->kind, e->schema->name, e->schema->summary);
+    if (paper) printf("%30s%s\n", "", paper);
 }
 
 /* ---- JSON ---- */

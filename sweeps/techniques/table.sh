@@ -1,0 +1,43 @@
+#!/bin/sh
+# One table of what every technique did on real images: reads results/techniques/*/points.csv (made by
+# `gridfront report DIR --all --format csv`), prints Markdown, families in the order of their names,
+# points in the order of validation accuracy.
+#
+# usage: sweeps/techniques/table.sh >results/techniques/README.md
+cd "$(dirname "$0")/../../results/techniques" || exit 2
+cat <<'END'
+# What each technique did
+
+All of CIFAR-10, trained on 45,000 images, selected on 5,000, the 10,000 of the test set only
+reported; one seed. Networks and settings are in `sweeps/techniques/FAMILY.cfg`; each folder here has
+its report. Compare points with their own dense parent (`train`): these are runs of a few epochs, not
+the papers' schedules. Minutes are those of the stages after the shared parent, on one core of a machine
+that did other work as well. Scores are those of the challenge (lower is better): nominal counts what
+a method promises, measured the bytes that are stored.
+
+| family | method and setting | val % | test % | bytes | MACs | nominal | measured | minutes |
+|---|---|--:|--:|--:|--:|--:|--:|--:|
+END
+for points in */points.csv; do
+    awk -v family="$(dirname "$points")" '
+        function fields(line,   n, i, c, quoted) { # CSV: commas within quotes are no separators
+            n = 1
+            value[1] = ""
+            for (i = 1; i <= length(line); i++) {
+                c = substr(line, i, 1)
+                if (c == "\"") quoted = !quoted
+                else if (c == "," && !quoted) value[++n] = ""
+                else value[n] = value[n] c
+            }
+            return n
+        }
+        function bytes(n) { return n >= 1e6 ? sprintf("%.2f MB", n / 1e6) : sprintf("%.1f kB", n / 1e3) }
+        NR == 1 { for (i = fields($0); i > 0; i--) at[value[i]] = i; next }
+        {
+            fields($0)
+            printf "%.6f\t| %s | %s | %.2f | %.2f | %s | %.2f M | %.4f | %.4f | %.1f |\n", value[at["accuracy"]],
+                   family, value[at["label"]], 100 * value[at["accuracy"]], 100 * value[at["test_accuracy"]],
+                   bytes(value[at["bytes"]]), value[at["macs"]] / 1e6, value[at["score.nominal"]],
+                   value[at["score.measured"]], value[at["seconds"]] / 60
+        }' "$points" | LC_ALL=C sort -r -n | cut -f 2-
+done

@@ -22,9 +22,9 @@ rm out/s/DONE
 GRIDFRONT_SILENCE=1 sh "$supervise" -n 1 out/s sleep 100 2>log
 check "a command whose run has gone silent is ended" grep -q "does not return" log
 
-sh "$supervise" out/s sh -c 'trap "exit 75" USR1; while :; do sleep 0.1; done' 2>log &
+sh "$supervise" out/s sh -c 'trap "exit 75" USR1; touch up; while :; do sleep 0.1; done' 2>log &
 pid=$!
-sleep 1
+for wait in $(seq 600); do [ ! -e up ] || break; sleep 0.05; done
 kill -USR1 $pid
 wait $pid
 check "USR1 reaches the command, and no round follows" test $? -eq 75

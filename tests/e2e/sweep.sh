@@ -44,7 +44,10 @@ check "and the same report" cmp -s n1.json killed.json
 # Asked to leave in order.
 "$program" run "$cfg" --results asked/small >asked.log 2>&1 &
 pid=$!
-sleep 1.5
+for wait in $(seq 600); do # until its first stage has ended
+    [ -z "$(find asked/stages -name '*.h5' ! -name '*.part.h5' 2>/dev/null)" ] || break
+    sleep 0.05
+done
 kill -USR1 $pid
 wait $pid
 check "USR1 saves and leaves with 75" test $? -eq 75

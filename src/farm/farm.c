@@ -167,7 +167,6 @@ gf_status gf_farm_serve(gf_farm *farm)
     double asked = 0; /* when a signal came first */
     GF_TRY(say_hello(farm));
     while (!worker->left) {
-        worker->heard += gf_farm_absence(&worker->looked);
         while (!worker->left && gf_transport_receive(farm->transport, &message))
             GF_TRY(gf_worker_handle(worker, &message));
         GF_TRY(gf_worker_tick(worker, gf_farm_nap(&worker->quiet)));

@@ -116,8 +116,9 @@ static void expire_leases(lead *l)
 
 static void forgive_silence(lead *l)
 {
-    double absence = gf_farm_absence(&l->looked);
-    for (int rank = 0; rank < l->size; rank++) l->ranks[rank].heard += absence;
+    double absence = gf_farm_absence(&l->looked), now = gf_clock();
+    for (int rank = 0; rank < l->size; rank++)
+        l->ranks[rank].heard = fmin(l->ranks[rank].heard + absence, now);
 }
 
 static gf_status send_kind(lead *l, int rank, gf_message_kind kind, uint32_t fence, int value)

@@ -327,12 +327,22 @@ out:
     return status;
 }
 
+/* While we were stopped nobody could be heard, and nothing was done that a deadline counts. */
+static void forgive_absence(gf_worker *w)
+{
+    double absence = gf_farm_absence(&w->looked), now = gf_clock();
+    w->heard = fmin(w->heard + absence, now);
+    w->zygote_heard = fmin(w->zygote_heard + absence, now);
+    w->started = fmin(w->started + absence, now);
+}
+
 gf_status gf_worker_tick(gf_worker *w, double seconds)
 {
     gf_status status;
     gf_report_of_end end;
     int ended = w->broken ? 0 : gf_zygote_poll(w->zygote, &end, seconds);
     if (w->broken) gf_sleep(seconds);
+    forgive_absence(w);
     if (ended < 0) GF_TRY(lose_zygote(w));
     if (ended > 0 && w->busy && end.fence == w->lease.fence) GF_TRY(end_task(w, &end));
     GF_TRY(watch(w));

@@ -79,8 +79,9 @@ wait_for_instant() {
         nap $((share * length / 1000))
         return
     fi
-    while ! is_over; do
+    for look in $(seq $((50 * limit))); do # a launcher that is stuck alone writes no file
         set -- "$dir"/stages/*/*
+        is_over && return
         [ $# -lt $files ] || [ ! -e "$1" ] || return
         sleep 0.02
     done

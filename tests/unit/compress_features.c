@@ -44,8 +44,8 @@ static void forward(gf_run *run)
 static bool pair_init(pair *p, const char *kind, const char *student, const char *teacher,
                       const void *options)
 {
-    *p = (pair){ .net = { small_net(student, 8), small_net(teacher, 8) },
-                 .kind = loss_named(kind) };
+    *p =
+        (pair){ .net = { small_net(student, 8), small_net(teacher, 8) }, .kind = loss_named(kind) };
     bool good = p->net[0] && p->net[1] && p->kind;
     if (good) gf_net_initialize(p->net[0], 31, 0);
     for (int n = 0; good && n < p->net[0]->node_count; n++) p->net[0]->nodes[n].frozen = true;
@@ -87,7 +87,8 @@ static double divergence(const pair *p, double temperature)
 {
     double sum = 0;
     for (int i = 0; i < IMAGES; i++) {
-        const gf_real *s = gf_run_logits(p->run[0]) + 10 * i, *t = gf_run_logits(p->run[1]) + 10 * i;
+        const gf_real *s = gf_run_logits(p->run[0]) + 10 * i,
+                      *t = gf_run_logits(p->run[1]) + 10 * i;
         double s_sum = 0, t_sum = 0;
         for (int k = 0; k < 10; k++) {
             s_sum += exp((double)s[k] / temperature);
@@ -357,7 +358,8 @@ TEST("compress: lit", "blocks of another number or width are refused")
 {
     gf_net *wide = small_net(WIDE, 32);
     gf_net *more = small_net("arch = resnet18\nwidth = 8\nblocks = 1,1,1\n", 32);
-    refused("lit", &wide, 1, "block 1 ends with 32 x 32 x 8 values in the student, with 32 x 32 x 12");
+    refused("lit", &wide, 1,
+            "block 1 ends with 32 x 32 x 8 values in the student, with 32 x 32 x 12");
     refused("lit", &more, 1, "2 blocks of the student, 3 of the teacher");
     refused("lit", NULL, 0, "there is no teacher");
     gf_net_destroy(wide);

@@ -1,11 +1,11 @@
-/* Method "kd-annealed": the second stage of FitNets (Romero et al. 2015, 1412.6550, sections 2.1 and
- * 2.3): knowledge distillation in which the teacher counts less and less,
+/* Method "kd-annealed": the second stage of FitNets (Romero et al. 2015, 1412.6550, sections 2.1
+ * and 2.3): knowledge distillation in which the teacher counts less and less,
  *
  *   loss = CE(labels) + lambda KL(softmax(t / T) || softmax(s / T)),  lambda from 4 to 1
  *
- * in a straight line from the first epoch to the last, so that examples the teacher itself is unsure
- * of are learned late. Unlike in `kd` labels keep their weight, and T^2 is not multiplied with
- * (equation 2); the paper's cross-entropy differs from KL by what no student changes. */
+ * in a straight line from the first epoch to the last, so that examples the teacher itself is
+ * unsure of are learned late. Unlike in `kd` labels keep their weight, and T^2 is not multiplied
+ * with (equation 2); the paper's cross-entropy differs from KL by what no student changes. */
 #include "distill.h"
 
 typedef struct annealed_options {

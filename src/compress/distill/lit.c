@@ -5,13 +5,13 @@
  *
  *   loss = beta [(1 - alpha) CE + alpha T^2 KL] + (1 - beta) sum_i mean (S_i(t_{i-1}) - t_i)^2
  *
- * where the first part is `kd` on the student as a whole. Several teachers: the mean of their losses.
- * beta, alpha and T are those of the authors' code for CIFAR-10. The student is then trained alone,
- * by a `kd` or `finetune` stage with a tenth of the rate. Choices: a block ends at the last place
- * before the images become smaller, and the first one begins at the images, so that it has the stem
- * (which that code takes over from the teacher, with the classifier, and holds). What a block learns
- * from the teacher's input does not enter its running statistics: these are of the student's own.
- * A block is a second run of a part of the student, with its weights. */
+ * where the first part is `kd` on the student as a whole. Several teachers: the mean of their
+ * losses. beta, alpha and T are those of the authors' code for CIFAR-10. The student is then
+ * trained alone, by a `kd` or `finetune` stage with a tenth of the rate. Choices: a block ends at
+ * the last place before the images become smaller, and the first one begins at the images, so that
+ * it has the stem (which that code takes over from the teacher, with the classifier, and holds).
+ * What a block learns from the teacher's input does not enter its running statistics: these are of
+ * the student's own. A block is a second run of a part of the student, with its weights. */
 #include "distill.h"
 
 #include <stdlib.h>
@@ -138,8 +138,8 @@ static void destroy(void *state_)
     free(state);
 }
 
-static gf_status find_teacher_ends(gf_stage_ends *ends, gf_run *teacher, const gf_stage_ends *student,
-                                   const gf_net *net)
+static gf_status find_teacher_ends(gf_stage_ends *ends, gf_run *teacher,
+                                   const gf_stage_ends *student, const gf_net *net)
 {
     gf_status status = GF_OK;
     gf_stage_ends_cut(ends, gf_run_net(teacher));
@@ -230,8 +230,8 @@ static double apply_block(block *b, const gf_loss_call *call, const gf_real *inp
            (size_t)call->batch * gf_shape_count(b->net->nodes[0].shape) * sizeof *input);
     gf_run_forward(b->run, call->batch, GF_MODE_TRAIN, NULL);
     memset(gradient, 0, (size_t)call->batch * count * sizeof *gradient);
-    double loss = add_distance(gradient, gf_run_value(b->run, last), want, count, call->batch, scale,
-                               sums);
+    double loss =
+        add_distance(gradient, gf_run_value(b->run, last), want, count, call->batch, scale, sums);
     gf_run_backward(b->run);
     return loss;
 }
@@ -247,9 +247,9 @@ static double apply_blocks(lit_state *state, const gf_loss_call *call, int teach
         const gf_real *want = gf_run_value(run, ends[i]);
         int own = state->student.nodes[i];
         if (i == 0) {
-            loss += add_distance(gf_run_gradient(call->student, own),
-                                 gf_run_value(call->student, own), want, count, call->batch, scale,
-                                 state->sums);
+            loss +=
+                add_distance(gf_run_gradient(call->student, own), gf_run_value(call->student, own),
+                             want, count, call->batch, scale, state->sums);
             continue;
         }
         loss += apply_block(&state->blocks[i], call, gf_run_value(run, ends[i - 1]), want, scale,

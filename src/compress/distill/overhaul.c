@@ -3,14 +3,15 @@
  * through a regressor (1x1 convolution and batch normalization) that is thrown away afterwards:
  *
  *   target  max(t, m_c): how negative a value is does not matter, the ReLU drops it
- *   m_c     E[x | x < 0] of the channel, from the BN before: x ~ N(beta, gamma^2)       (section 3.1)
+ *   m_c     E[x | x < 0] of the channel, from the BN before: x ~ N(beta, gamma^2) (section 3.1)
  *   loss    CE + weight sum_i 2^-(n-1-i) sum d(s, max(t, m)) of each image
  *   d       (s - t)^2, but 0 where s <= t <= 0                                        (equation 4)
  *
- * as in the authors' code for CIFAR, from which the halving towards the images, weight = 1/1000, and
- * m_c = -3 |gamma| where less than a thousandth is negative come. A feature that an addition makes
- * takes the margin of its first input's BN, as there. Stages are matched by the height of their
- * images. Unlike there the teacher normalizes with its running statistics, as in every method here.
+ * as in the authors' code for CIFAR, from which the halving towards the images, weight = 1/1000,
+ * and m_c = -3 |gamma| where less than a thousandth is negative come. A feature that an addition
+ * makes takes the margin of its first input's BN, as there. Stages are matched by the height of
+ * their images. Unlike there the teacher normalizes with its running statistics, as in every method
+ * here.
  */
 #include "distill.h"
 

@@ -141,6 +141,18 @@ static void after_update(gf_view *view, gf_param *param, const gf_kernels *kerne
                       update->nesterov);
 }
 
+/* The view ends with the training that it is for; only a file from elsewhere brings it here. */
+static gf_status refuse_select(gf_view *view, const gf_param *param, int axis, const int *keep,
+                               int count)
+{
+    (void)view;
+    (void)axis;
+    (void)keep;
+    (void)count;
+    return gf_fail(GF_UNSUPPORTED, "%s: nothing can be removed while its shifts are learned",
+                   param->name);
+}
+
 static bool check(const gf_view *view, const gf_param *param)
 {
     if (param->rank != 4 || places_of(param) > PLACES_MOST || view->state_count != STATES)
@@ -204,5 +216,6 @@ const gf_view_kind gf_view_shift_attention = {
     .forward = forward,
     .backward = backward,
     .after_update = after_update,
+    .select = refuse_select,
     .check = check,
 };

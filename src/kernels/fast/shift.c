@@ -13,12 +13,16 @@
 #include <string.h>
 
 enum { VECTORS = 4, BLOCK = VECTORS * LANES };
+enum { PITCH = BLOCK + LANES }; /* of sums: filters do not meet in one set of the cache */
+
+/* For loops that would become gathers and scatters, which are slower than the loads and stores. */
+#define ONE_BY_ONE __attribute__((optimize("no-tree-vectorize")))
 
 typedef struct layout {
-    int rows, pitch;       /* of a plane */
-    int plane, channel;    /* floats of a plane, and of all planes of a channel */
-    int positions;         /* of an output, whole rows */
-    size_t planes, output; /* floats of a thread's planes and outputs */
+    int rows, pitch;    /* of a plane */
+    int plane, channel; /* floats of a plane, and of all planes of a channel */
+    int positions;      /* of an output, whole rows */
+    size_t planes;      /* floats of all planes */
 } layout;
 
 static layout layout_of(const gf_conv_shape *s)
@@ -30,7 +34,6 @@ static layout layout_of(const gf_conv_shape *s)
     l.positions = s->out_height * l.pitch;
     /* A last block may reach past the last plane. */
     l.planes = (size_t)l.channel * (size_t)s->channels + (size_t)(2 * BLOCK + s->kernel_width);
-    l.output = (size_t)(l.positions + BLOCK);
     return l;
 }
 
@@ -42,7 +45,9 @@ static int offset_of(const layout *l, const gf_conv_shape *s, int channel, int p
     return channel * l->channel + phase * l->plane + y / s->stride * l->pitch + x / s->stride;
 }
 
-static void fill_planes(float *planes, const layout *l, const gf_conv_shape *s, const float *image)
+/* Channels first .. last - 1, so few that a line of each plane stays in the cache. */
+ONE_BY_ONE static void fill_channels(float *planes, const layout *l, const gf_conv_shape *s,
+                                     const float *image, int first, int last)
 {
     for (int iy = 0; iy < s->height; iy++)
         for (int ix = 0; ix < s->width; ix++, image += s->channels) {
@@ -50,8 +55,16 @@ static void fill_planes(float *planes, const layout *l, const gf_conv_shape *s, 
             if (y / s->stride >= l->rows || x / s->stride >= l->pitch) continue;
             float *to = planes + (y % s->stride * s->stride + x % s->stride) * l->plane +
                         y / s->stride * l->pitch + x / s->stride;
-            for (int c = 0; c < s->channels; c++) to[(size_t)c * (size_t)l->channel] = image[c];
+            for (int c = first; c < last; c++) to[(size_t)c * (size_t)l->channel] = image[c];
         }
+}
+
+static void fill_planes(float *planes, const layout *l, const gf_conv_shape *s, const float *image)
+{
+    enum { TOGETHER = 16 };
+    for (int c = 0; c < s->channels; c += TOGETHER)
+        fill_channels(planes, l, s, image, c,
+                      s->channels - c < TOGETHER ? s->channels : c + TOGETHER);
 }
 
 GF_INLINE void sum_block(float *out, const float *planes, const float *weight, const int *offset,
@@ -67,41 +80,52 @@ GF_INLINE void sum_block(float *out, const float *planes, const float *weight, c
     EACH(int v = 0; v < vectors; v++) store(out + v * LANES, sum[v]);
 }
 
-static void sum_filter(float *out, const layout *l, const float *planes, const float *weight,
-                       const int *offset, int channels)
+/* sums [filters, PITCH] of the positions from `first` on, a block of them. */
+static void sum_filters(float *sums, const layout *l, const float *planes, const float *weight,
+                        const int *offset, const gf_conv_shape *s, int first)
 {
-    int p = 0;
-    for (; l->positions - p > 2 * LANES; p += BLOCK)
-        sum_block(out + p, planes + p, weight, offset, channels, VECTORS);
-    if (l->positions - p > LANES)
-        sum_block(out + p, planes + p, weight, offset, channels, 2);
-    else if (l->positions > p)
-        sum_block(out + p, planes + p, weight, offset, channels, 1);
+    int left = l->positions - first;
+    for (int f = 0; f < s->filters;
+         f++, sums += PITCH, weight += s->channels, offset += s->channels)
+        if (left > 2 * LANES)
+            sum_block(sums, planes + first, weight, offset, s->channels, VECTORS);
+        else if (left > LANES)
+            sum_block(sums, planes + first, weight, offset, s->channels, 2);
+        else
+            sum_block(sums, planes + first, weight, offset, s->channels, 1);
 }
 
-/* outputs [filters, l->output] into y [out_height, out_width, filters]. */
-static void write_image(float *y, const float *outputs, const layout *l, const gf_conv_end *end,
-                        const float *residual, const gf_conv_shape *s)
+/* One pixel of y: sums of all filters, PITCH apart. */
+ONE_BY_ONE static void write_pixel(float *y, const float *sums, const gf_conv_end *end,
+                                   const float *residual, int filters)
 {
     bool relu = end && end->epilogue == GF_EPILOGUE_RELU;
-    for (int oy = 0; oy < s->out_height; oy++)
-        for (int ox = 0; ox < s->out_width; ox++) {
-            const float *from = outputs + oy * l->pitch + ox;
-            size_t at = ((size_t)oy * (size_t)s->out_width + (size_t)ox) * (size_t)s->filters;
-            for (int f = 0; f < s->filters; f++) {
-                float sum = from[(size_t)f * l->output];
-                if (end && end->bias) sum += end->bias[f];
-                if (residual) sum += residual[at + (size_t)f];
-                y[at + (size_t)f] = relu && sum < 0 ? 0 : sum;
-            }
-        }
+    for (int f = 0; f < filters; f++) {
+        float sum = sums[(size_t)f * PITCH];
+        if (end && end->bias) sum += end->bias[f];
+        if (residual) sum += residual[f];
+        y[f] = relu && sum < 0 ? 0 : sum;
+    }
 }
 
+/* The pixels among a block's positions into y [out_height, out_width, filters]. */
+static void write_block(float *y, const float *sums, const layout *l, const gf_conv_end *end,
+                        const float *residual, const gf_conv_shape *s, int first)
+{
+    for (int p = first; p < first + BLOCK && p < l->positions; p++) {
+        int oy = p / l->pitch, ox = p % l->pitch;
+        size_t at = ((size_t)oy * (size_t)s->out_width + (size_t)ox) * (size_t)s->filters;
+        if (ox < s->out_width)
+            write_pixel(y + at, sums + p - first, end, residual ? residual + at : NULL, s->filters);
+    }
+}
+
+/* Blocks before filters: what a block reads of the planes stays in the cache for all of them. */
 static void run_images(float *y, const float *x, const float *weight, const int *offset,
                        const gf_conv_end *end, const layout *l, const gf_conv_shape *s,
                        float *memory)
 {
-    float *planes = memory, *outputs = memory + l->planes;
+    float *planes = memory, *sums = memory + l->planes;
     size_t image = (size_t)s->height * (size_t)s->width * (size_t)s->channels;
     size_t result = (size_t)s->out_height * (size_t)s->out_width * (size_t)s->filters;
     memset(planes, 0, l->planes * sizeof *planes); /* the padding stays */
@@ -109,12 +133,10 @@ static void run_images(float *y, const float *x, const float *weight, const int 
     for (int i = 0; i < s->batch; i++) {
         const float *residual = end && end->residual ? end->residual + (size_t)i * result : NULL;
         fill_planes(planes, l, s, x + (size_t)i * image);
-        for (int f = 0; f < s->filters; f++) {
-            size_t slice = (size_t)f * (size_t)s->channels;
-            sum_filter(outputs + (size_t)f * l->output, l, planes, weight + slice, offset + slice,
-                       s->channels);
+        for (int p = 0; p < l->positions; p += BLOCK) {
+            sum_filters(sums, l, planes, weight, offset, s, p);
+            write_block(y + (size_t)i * result, sums, l, end, residual, s, p);
         }
-        write_image(y + (size_t)i * result, outputs, l, end, residual, s);
     }
 }
 
@@ -123,7 +145,7 @@ void GF_FAST(shift_forward)(float *y, const float *x, const float *weight, const
 {
     layout l = layout_of(s);
     size_t slices = (size_t)s->filters * (size_t)s->channels;
-    size_t each = l.planes + l.output * (size_t)s->filters;
+    size_t each = l.planes + (size_t)PITCH * (size_t)s->filters;
     int threads = omp_get_max_threads();
     float *memory = gf_scratch_get(scratch, (each * (size_t)threads + slices) * sizeof *memory);
     if (!memory) {

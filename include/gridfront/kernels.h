@@ -97,6 +97,12 @@ typedef struct gf_kernels {
     void (*conv_backward_weight)(gf_real *d_weight, gf_real *d_bias, const gf_real *d_y,
                                  const gf_real *x, const gf_conv_shape *shape,
                                  gf_scratch *scratch); /* overwrites */
+    /* The forward pass of a convolution of which every kernel has one weight: weight [filters,
+     * channels] stands in row position / kernel_width and column position % kernel_width of its
+     * kernel, position [filters, channels] in [0, kernel_height * kernel_width). One group. */
+    void (*shift_forward)(gf_real *y, const gf_real *x, const gf_real *weight,
+                          const int32_t *position, const gf_conv_end *end,
+                          const gf_conv_shape *shape, gf_scratch *scratch);
 
     /* Batch normalization over rows = batch * height * width. Variance is the biased one. */
     void (*bn_statistics)(gf_real *mean, gf_real *variance, const gf_real *x, int batch, int pixels,

@@ -19,8 +19,9 @@ typedef enum gf_fact {
     GF_FACT_QUANTIZED_ACTIVATIONS = 1 << 4,
     GF_FACT_BN_FOLDED = 1 << 5,
     GF_FACT_BINARY_WEIGHTS = 1 << 6,
-    GF_FACT_FACTORIZED = 1 << 7,   /* layers split in several */
-    GF_FACT_SHARED_BLOCKS = 1 << 8 /* codes stand for several weights each */
+    GF_FACT_FACTORIZED = 1 << 7,    /* layers split in several */
+    GF_FACT_SHARED_BLOCKS = 1 << 8, /* codes stand for several weights each */
+    GF_FACT_SHIFTED = 1 << 9        /* kernels of one weight, wherever it stands in them */
 } gf_fact;
 const char *gf_fact_text(gf_fact fact); /* "quantized weights" */
 

@@ -365,7 +365,9 @@ gf_real *gf_run_gradient(gf_run *run, int node);
 void gf_run_backward(gf_run *run);
 gf_real *gf_run_param_gradient(gf_run *run, int param); /* with respect to the stored value */
 gf_net *gf_run_net(gf_run *run);
-int gf_run_batch(const gf_run *run); /* of the last forward */
+const gf_kernels *gf_run_kernels(const gf_run *run);
+int gf_run_batch(const gf_run *run);    /* of the last forward */
+int gf_run_capacity(const gf_run *run); /* images, at most */
 
 /* ---- loss terms --------------------------------------------------------------------------------
  */

@@ -13,7 +13,7 @@ const uint8_t *gf_param_mask(const gf_param *param);            /* NULL: nothing
 /* Keeps entries keep[] of one axis of a state of bytes. */
 gf_status gf_state_select(gf_tensor *state, int axis, const int *keep, int count);
 
-/* A convolution or a fully connected layer: something with weights and MACs. */
+/* A convolution, a shift or a fully connected layer: something with weights and MACs. */
 bool gf_node_has_weight(const gf_node *node);
 /* Its weight, params[0]. */
 gf_param *gf_node_weight(const gf_net *net, const gf_node *node);

@@ -25,6 +25,8 @@ const char *gf_fact_text(gf_fact fact)
         return "binary weights";
     case GF_FACT_SHARED_BLOCKS:
         return "shared blocks of weights";
+    case GF_FACT_SHIFTED:
+        return "kernels of one weight";
     }
     return "an unknown fact";
 }

@@ -53,8 +53,10 @@ gf_status gf_state_select(gf_tensor *state, int axis, const int *keep, int count
 
 bool gf_node_has_weight(const gf_node *node)
 {
-    return strcmp(node->kind->schema.name, "conv") == 0 ||
-           strcmp(node->kind->schema.name, "linear") == 0;
+    static const char *const kinds[] = { "conv", "linear", "shift" };
+    for (size_t i = 0; i < GF_COUNT(kinds); i++)
+        if (strcmp(node->kind->schema.name, kinds[i]) == 0) return true;
+    return false;
 }
 
 gf_param *gf_node_weight(const gf_net *net, const gf_node *node)

@@ -35,6 +35,11 @@ void gf_ref_conv_backward_input(gf_real *d_x, const gf_real *d_y, const gf_real 
 void gf_ref_conv_backward_weight(gf_real *d_weight, gf_real *d_bias, const gf_real *d_y,
                                  const gf_real *x, const gf_conv_shape *shape, gf_scratch *scratch);
 
+/* ref/shift.c */
+void gf_ref_shift_forward(gf_real *y, const gf_real *x, const gf_real *weight,
+                          const int32_t *position, const gf_conv_end *end,
+                          const gf_conv_shape *shape, gf_scratch *scratch);
+
 /* ref/bn.c */
 void gf_ref_bn_statistics(gf_real *mean, gf_real *variance, const gf_real *x, int batch, int pixels,
                           int channels, gf_scratch *scratch);

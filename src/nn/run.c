@@ -204,9 +204,19 @@ gf_net *gf_run_net(gf_run *run)
     return run->net;
 }
 
+const gf_kernels *gf_run_kernels(const gf_run *run)
+{
+    return run->kernels;
+}
+
 int gf_run_batch(const gf_run *run)
 {
     return run->batch;
+}
+
+int gf_run_capacity(const gf_run *run)
+{
+    return run->batch_most;
 }
 
 /* ---- weights through their views ---- */

@@ -140,6 +140,28 @@ static void replay_convolution(record *r, const gf_kernels *k, const kernel_case
     gf_scratch_release(&scratch);
 }
 
+/* A weight for each kernel, anywhere in it. */
+static void replay_shift(record *r, const gf_kernels *k, const kernel_case *c)
+{
+    gf_conv_shape s = c->shape;
+    const float *x = c->pool, *residual = x + in_count(&s), *weight = residual + out_count(&s);
+    size_t slices = (size_t)s.filters * s.channels;
+    const float *bias = weight + slices;
+    int32_t *position = gf_alloc(slices, sizeof *position);
+    gf_scratch scratch = { 0 };
+    s.groups = 1;
+    for (size_t i = 0; i < slices; i++)
+        position[i] = (int32_t)((i * 7 + c->round) % (s.kernel_height * s.kernel_width));
+    record_mark(r, "shift_forward");
+    const gf_conv_end end = { .bias = c->bias ? bias : NULL,
+                              .residual = c->round % 4 < 2 ? residual : NULL,
+                              .epilogue = c->round % 5 < 2 ? GF_EPILOGUE_RELU : GF_EPILOGUE_NONE };
+    k->shift_forward(record_take(r, out_count(&s), 9), x, weight, position,
+                     c->round % 7 ? &end : NULL, &s, &scratch);
+    gf_scratch_release(&scratch);
+    free(position);
+}
+
 static void replay_bn(record *r, const gf_kernels *k, const kernel_case *c)
 {
     const gf_conv_shape *s = &c->shape;
@@ -233,6 +255,7 @@ static void replay(record *r, const gf_kernels *k, const kernel_case *c)
     r->count = 0;
     r->marks[0] = '\0';
     replay_convolution(r, k, c);
+    replay_shift(r, k, c);
     replay_bn(r, k, c);
     replay_elementwise(r, k, c);
     replay_rest(r, k, c);

@@ -90,6 +90,18 @@ TEST("gradcheck: layers", "every kind of layer, in evaluation mode")
     check_kinds(GF_MODE_EVALUATE);
 }
 
+/* Places are what the numbers that fill every parameter give: the first few of a kernel. */
+TEST("gradcheck: layers", "kernels of one weight, of even and odd sizes and strides")
+{
+    const gf_layer_kind *shift = gf_layer_kind_find("shift");
+    const gf_shape in = { 7, 6, 5 };
+    const gf_conv_attributes plain = { 4, 3, 3, 1, 1, 1, 1, true };
+    const gf_conv_attributes strided = { 3, 3, 2, 2, 0, 1, 1, false };
+    REQUIRE(shift != NULL);
+    gradcheck_layer(shift, &plain, &in, 1, 3, GF_MODE_TRAIN);
+    gradcheck_layer(shift, &strided, &in, 1, 3, GF_MODE_TRAIN);
+}
+
 TEST("gradcheck: layers", "a grouped and a strided convolution of odd sizes")
 {
     const gf_layer_kind *conv = gf_layer_kind_find("conv");

@@ -5,11 +5,9 @@
  *   loss = 1/2 mean (teacher's hint - regressor(guided))^2
  *
  * as a mean over all values instead of their sum, so that rates fit any size. Nothing behind the
- * guided layer changes but running statistics. The second stage is a `kd` after it. The regressor
- * is a node of the network while it trains, so that optimizers and checkpoints know it. */
-#include "../compress.h"
+ * guided layer changes but running statistics. The second stage is a `kd-annealed` after it. */
+#include "distill.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,39 +152,6 @@ const gf_loss_kind gf_loss_hint = {
 
 /* ---- the regressor ---- */
 
-static void initialize(gf_param *param, int channels, const gf_method_call *call)
-{
-    const gf_random random = { .seed = call->seed,
-                               .ordinal = call->ordinal,
-                               .purpose = GF_PURPOSE_INIT };
-    for (size_t i = 0; i < gf_param_count(param); i++)
-        param->value[i] =
-            (gf_real)((2 * gf_random_uniform(&random, gf_hash32(param->name), (uint32_t)i) - 1) /
-                      sqrt(channels));
-}
-
-/* Behind the guided layer, and before the logits, which stay last. */
-static gf_status add_regressor(const gf_method_call *call, int guided, int channels)
-{
-    gf_status status;
-    gf_net *net = call->net;
-    int node, from = net->nodes[guided].shape.channels;
-    const gf_conv_attributes attributes = { .filters = channels,
-                                            .kernel_height = 1,
-                                            .kernel_width = 1,
-                                            .stride = 1,
-                                            .groups = 1,
-                                            .bias = true };
-    GF_TRY(gf_net_add(net, &node, "conv", REGRESSOR, &attributes, &guided, 1));
-    for (int i = 0; i < net->nodes[node].param_count; i++)
-        initialize(&net->params[net->nodes[node].params[i]], from, call);
-    gf_node logits = net->nodes[node - 1];
-    net->nodes[node - 1] = net->nodes[node];
-    net->nodes[node] = logits;
-out:
-    return status;
-}
-
 /* Marks in `held`, [params], what was trained and does not lead to the regressor, and holds it. */
 static gf_status hold_rest(bool *held, gf_net *net)
 {
@@ -234,7 +199,8 @@ static gf_status prepare(const gf_method_call *call, const hint_options *o)
     GF_TRY(find_node(&hint, teacher, o->hint));
     if (guided == call->net->node_count - 1)
         return gf_fail(GF_INVALID, "hint: guided = %s gives the logits", o->guided);
-    GF_TRY(add_regressor(call, guided, teacher->nodes[hint].shape.channels));
+    GF_TRY(gf_regressor_add_conv(call, &guided, REGRESSOR, guided,
+                                 teacher->nodes[hint].shape.channels, true));
 out:
     return status;
 }
@@ -272,14 +238,14 @@ static const gf_field fields[] = {
 
 const gf_method gf_method_hint = {
     .schema = { .name = "hint",
-                .summary = "fit the first layers to a teacher's: FitNets before its kd",
+                .summary = "fit the first layers to a teacher's: the first stage of FitNets",
                 .paper = "Romero et al. 2015, arXiv 1412.6550, section 2.2",
                 .fields = fields,
                 .slots = gf_train_slots },
     .options_size = sizeof(hint_options),
     .stage = "distill",
     .example = "{ distill : { method = \"hint\"; teacher = \"big\"; epochs = 5; }; }, "
-               "{ distill : { method = \"kd\"; teacher = \"big\"; epochs = 10; }; }",
+               "{ distill : { method = \"kd-annealed\"; teacher = \"big\"; epochs = 10; }; }",
     .trains = true,
     .teaches = true,
     .apply = apply,

@@ -197,8 +197,11 @@ static gf_status visit_filters(finder *f, int n, layout in)
         f->spaces[made].sources = 1;
         f->spaces[made].multiple = groups;
         constrain(f, in, groups);
-        GF_TRY(add_slices(
-            f, in, (gf_channel_slice){ .param = node->params[0], .axis = 3, .blocks = groups }));
+        for (int i = 0; i < node->param_count; i++)
+            if (f->net->params[node->params[i]].rank == 4)
+                GF_TRY(add_slices(
+                    f, in,
+                    (gf_channel_slice){ .param = node->params[i], .axis = 3, .blocks = groups }));
     }
     if (shares_params(f->net, node)) {
         fix(f, in);

@@ -373,8 +373,8 @@ const gf_method gf_method_thinet = {
     .example = "{ prune : { method = \"thinet\"; amount = 0.5; }; }, "
                "{ finetune : { epochs = 5; }; }",
     .needs = GF_FACT_TRAINED,
-    .refuses = GF_FACT_QUANTIZED_WEIGHTS,
-    .refusal = "least squares rescales weights, and theirs lie on a grid; prune before",
+    .refuses = GF_FACT_QUANTIZED_WEIGHTS | GF_FACT_SHIFTED,
+    .refusal = "least squares rescales weights of whole kernels that lie on no grid; prune before",
     .adds = GF_FACT_SHRUNK,
     .neutral = "amount = 0\n",
     .apply = apply,

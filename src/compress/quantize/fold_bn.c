@@ -89,7 +89,7 @@ static gf_status make_bias(gf_net *net, gf_node *layer, const gf_node *bn)
     gf_param *beta = &net->params[bn->params[BETA]];
     gf_conv_attributes *conv = (void *)layer->attributes;
     gf_linear_attributes *linear = (void *)layer->attributes;
-    bool *bias = strcmp(layer->kind->schema.name, "conv") == 0 ? &conv->bias : &linear->bias;
+    bool *bias = strcmp(layer->kind->schema.name, "linear") == 0 ? &linear->bias : &conv->bias;
     if (*bias) return GF_OK;
     snprintf(name, sizeof name, "%s.bias", layer->name);
     if (strlen(name) >= GF_NAME || gf_net_find_param(net, name) >= 0)
@@ -115,7 +115,7 @@ static gf_status fold(gf_net *net, int bn, const gf_kernels *kernels)
     for (int i = 0; i < 4; i++) GF_TRY(gf_param_bake(&net->params[node->params[i]], kernels));
     GF_TRY(scale_filters(gf_node_weight(net, layer), factor, kernels));
     GF_TRY(make_bias(net, layer, node));
-    gf_param *bias = &net->params[layer->params[1]];
+    gf_param *bias = &net->params[layer->params[layer->param_count - 1]];
     GF_TRY(gf_param_bake(bias, kernels));
     for (size_t c = 0; c < channels; c++) bias->value[c] = shift[c] + factor[c] * bias->value[c];
     GF_TRY(gf_net_remove(net, bn));

@@ -92,7 +92,11 @@ void GF_FAST(conv_backward_input)(float *d_x, const float *d_y, const float *wei
 void GF_FAST(conv_backward_weight)(float *d_weight, float *d_bias, const float *d_y, const float *x,
                                    const gf_conv_shape *shape, gf_scratch *scratch);
 
-/* The same on operands rounded to bf16 (bf16.h). */
+void GF_FAST(shift_forward)(float *y, const float *x, const float *weight, const int32_t *position,
+                            const gf_conv_end *end, const gf_conv_shape *shape,
+                            gf_scratch *scratch);
+
+/* Convolutions on operands rounded to bf16 (bf16.h). */
 void GF_FAST(bf16_forward)(float *y, const float *x, const float *weight, const gf_conv_end *end,
                            const gf_conv_shape *shape, gf_scratch *scratch);
 void GF_FAST(bf16_backward_input)(float *d_x, const float *d_y, const float *weight,

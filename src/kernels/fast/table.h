@@ -11,10 +11,11 @@
         .name = name_, .memory_alloc = gf_ref_memory_alloc, .memory_free = gf_ref_memory_free,     \
         .upload = gf_ref_upload, .download = gf_ref_download, .conv_forward = forward_,            \
         .conv_backward_input = backward_input_, .conv_backward_weight = backward_weight_,          \
-        .bn_statistics = GF_FAST(bn_statistics), .bn_forward = GF_FAST(bn_forward),                \
-        .bn_backward = GF_FAST(bn_backward), .relu_forward = GF_FAST(relu_forward),                \
-        .relu_backward = GF_FAST(relu_backward), .relu6_forward = GF_FAST(relu6_forward),          \
-        .relu6_backward = GF_FAST(relu6_backward), .softplus_forward = gf_ref_softplus_forward,    \
+        .shift_forward = GF_FAST(shift_forward), .bn_statistics = GF_FAST(bn_statistics),          \
+        .bn_forward = GF_FAST(bn_forward), .bn_backward = GF_FAST(bn_backward),                    \
+        .relu_forward = GF_FAST(relu_forward), .relu_backward = GF_FAST(relu_backward),            \
+        .relu6_forward = GF_FAST(relu6_forward), .relu6_backward = GF_FAST(relu6_backward),        \
+        .softplus_forward = gf_ref_softplus_forward,                                               \
         .softplus_backward = gf_ref_softplus_backward, .add = GF_FAST(add),                        \
         .accumulate = GF_FAST(accumulate), .copy = GF_FAST(copy), .multiply = GF_FAST(multiply),   \
         .mean_pool_forward = GF_FAST(mean_pool_forward),                                           \

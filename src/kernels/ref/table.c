@@ -7,10 +7,11 @@
         .name = name_, .memory_alloc = gf_ref_memory_alloc, .memory_free = gf_ref_memory_free,     \
         .upload = gf_ref_upload, .download = gf_ref_download, .conv_forward = forward_,            \
         .conv_backward_input = backward_input_, .conv_backward_weight = backward_weight_,          \
-        .bn_statistics = gf_ref_bn_statistics, .bn_forward = gf_ref_bn_forward,                    \
-        .bn_backward = gf_ref_bn_backward, .relu_forward = gf_ref_relu_forward,                    \
-        .relu_backward = gf_ref_relu_backward, .relu6_forward = gf_ref_relu6_forward,              \
-        .relu6_backward = gf_ref_relu6_backward, .softplus_forward = gf_ref_softplus_forward,      \
+        .shift_forward = gf_ref_shift_forward, .bn_statistics = gf_ref_bn_statistics,              \
+        .bn_forward = gf_ref_bn_forward, .bn_backward = gf_ref_bn_backward,                        \
+        .relu_forward = gf_ref_relu_forward, .relu_backward = gf_ref_relu_backward,                \
+        .relu6_forward = gf_ref_relu6_forward, .relu6_backward = gf_ref_relu6_backward,            \
+        .softplus_forward = gf_ref_softplus_forward,                                               \
         .softplus_backward = gf_ref_softplus_backward, .add = gf_ref_add,                          \
         .accumulate = gf_ref_accumulate, .copy = gf_ref_copy, .multiply = gf_ref_multiply,         \
         .mean_pool_forward = gf_ref_mean_pool_forward,                                             \

@@ -207,19 +207,19 @@ static bool mean_bits(double *weights, double *activations, gf_net *net)
 
 TEST("compress: bitpruning", "more price, fewer bits and bytes; without any they stay at eight")
 {
-    static const char *const gammas[] = { "gamma = 0 \n", "gamma = 3 \n", "gamma = 30\n" };
+    static const int gammas[] = { 0, 3, 30 };
     double weights[3], activations[3], bits[3], right[3];
     for (int i = 0; i < 3; i++) {
         char text[128];
         gf_net *net = trained_net();
         REQUIRE(net);
-        snprintf(text, sizeof text, LEARNS "%s", gammas[i]);
+        snprintf(text, sizeof text, LEARNS "gamma = %d\n", gammas[i]);
         REQUIRE_OK(apply_method(net, "bitpruning", text, images_of(), NULL, 0));
         EXPECT(mean_bits(&weights[i], &activations[i], net));
         bits[i] = cost_of(net).weight_bits;
         right[i] = accuracy(net);
-        printf("%.10s: weights %.2f bits, activations %.2f, accuracy %.3f\n", gammas[i], weights[i],
-               activations[i], right[i]);
+        printf("gamma %d: weights %.2f bits, activations %.2f, accuracy %.3f\n", gammas[i],
+               weights[i], activations[i], right[i]);
         gf_net_destroy(net);
     }
     EXPECT_NEAR(weights[0], 8, 0.5);

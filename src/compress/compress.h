@@ -9,7 +9,9 @@
 gf_status gf_param_add_first_view(gf_param *param, gf_view **view, const char *kind,
                                   const void *options);
 gf_view *gf_param_find_view(gf_param *param, const char *kind); /* NULL: absent */
-const uint8_t *gf_param_mask(const gf_param *param);            /* NULL: nothing is masked */
+/* Views behind it move up. */
+void gf_param_remove_view(gf_param *param, gf_view *view);
+const uint8_t *gf_param_mask(const gf_param *param); /* NULL: nothing is masked */
 /* Keeps entries keep[] of one axis of a state of bytes. */
 gf_status gf_state_select(gf_tensor *state, int axis, const int *keep, int count);
 

@@ -25,6 +25,14 @@ gf_view *gf_param_find_view(gf_param *param, const char *kind)
     return NULL;
 }
 
+void gf_param_remove_view(gf_param *param, gf_view *view)
+{
+    int index = (int)(view - param->views);
+    for (int s = 0; s < view->state_count; s++) free(view->states[s].data);
+    memmove(view, view + 1, (size_t)(--param->view_count - index) * sizeof *view);
+    param->views[param->view_count] = (gf_view){ 0 };
+}
+
 const uint8_t *gf_param_mask(const gf_param *param)
 {
     for (int v = 0; v < param->view_count; v++)

@@ -59,13 +59,14 @@ static const bench *bench_get(void)
     return &b;
 }
 
-/* Values for required fields, and little work where there is a choice. */
+/* Values for required fields, and little work where there is a choice. A narrow slope of signs
+ * makes gradients overflow in networks that are deep and have learned nothing. */
 static void settings(char *text, size_t size, const gf_method *method)
 {
     static const char *const little[][2] = { { "epochs", "1" }, { "batch", "50" },
                                              { "lr", "0.01" },  { "images", "50" },
                                              { "macs", "0.8" }, { "episodes", "3" },
-                                             { "warmup", "1" } };
+                                             { "warmup", "1" }, { "beta", "1" } };
     text[0] = '\0';
     for (const gf_field *field = method->schema.fields; field && field->name; field++) {
         const char *value = field->fallback ? NULL : "0.4";

@@ -4,9 +4,8 @@
  * to 200 lies within three standard deviations of runs that PyTorch began 1e-6 apart. Weights,
  * batches and rates are the script's formulas. */
 #include "../test.h"
+#include "formulas.h"
 #include "numbers.h"
-
-#include <gridfront/nn.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,35 +13,6 @@
 
 enum { BATCH = 32, STEPS = 200, LATE = 100, CLASSES = 10, FIRST = 3, RUNS_MOST = 64 };
 static const double peak = 0.05, warmup = 20, momentum = 0.9, weight_decay = 5e-4;
-
-/* ---- the formulas of make_curve.py ---- */
-
-/* [0, 1): splitmix64 (Steele et al. 2014) of the name's FNV-1a hash and the element. */
-static double uniform(const char *name, size_t element)
-{
-    uint32_t hashed = 2166136261u;
-    for (; *name; name++) hashed = (hashed ^ (unsigned char)*name) * 16777619u;
-    uint64_t z = (((uint64_t)hashed << 32) + element + 1) * 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    z ^= z >> 31;
-    return (double)(z >> 11) * 0x1p-53;
-}
-
-static void initialize(gf_net *net)
-{
-    gf_net_initialize(net, 0, 0); /* BN at 1 and 0 */
-    double fan = 1;
-    for (int i = 0; i < net->param_count; i++) {
-        gf_param *param = &net->params[i];
-        if (param->role == GF_ROLE_WEIGHT)
-            fan = (double)gf_param_count(param) / param->dims[0];
-        else if (param->role != GF_ROLE_BIAS)
-            continue;
-        for (size_t k = 0; k < gf_param_count(param); k++)
-            param->value[k] = (gf_real)((2 * uniform(param->name, k) - 1) / sqrt(fan));
-    }
-}
 
 static double rate(int step)
 {
@@ -66,7 +36,7 @@ static gf_status build(gf_net **net)
     gf_options *options = NULL;
     GF_TRY(gf_options_parse(&options, "arch = resnet18\nwidth = 8\nblocks = 1,1,1,1\n"));
     GF_TRY(gf_model_build(net, options, "", (gf_shape){ 32, 32, 3 }, CLASSES));
-    initialize(*net);
+    formula_initialize(*net);
 out:
     gf_options_destroy(options);
     return status;

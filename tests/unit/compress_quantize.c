@@ -254,6 +254,46 @@ TEST("compress: activations", "grids hold zero exactly and cover their range to 
     EXPECT_NEAR(gf_quant_grid_symmetric(0, 0, 8).scale, 1, 0);
 }
 
+TEST("compress: activations",
+     "symmetric ones have codes around 0 where they are signed, else from 0")
+{
+    gf_quantize_options o = four;
+    o.activation_scheme = GF_ACTIVATIONS_SYMMETRIC;
+    gf_net *net = small_net(SMALL, 16);
+    gf_run *run = NULL;
+    int signs = 0;
+    REQUIRE(net);
+    REQUIRE_OK(gf_quantize_activations(net, &o));
+    free(logits_in(net, GF_MODE_CALIBRATE));
+    REQUIRE_OK(gf_run_create(&run, net, test_kernels(), 1, false));
+    for (int n = 1; n < net->node_count; n++)
+        if (strcmp(net->nodes[n].kind->schema.name, "fake_quant") == 0) {
+            REQUIRE_OK(gf_run_want_value(run, n));
+            REQUIRE_OK(gf_run_want_value(run, net->nodes[n].inputs[0]));
+        }
+    for (uint32_t i = 0; i < 16 * 16 * 3; i++)
+        gf_run_input(run)[i] = (gf_real)(2.2 * test_random(78, i)); /* some beyond the range */
+    gf_run_forward(run, 1, GF_MODE_EVALUATE, NULL);
+    for (int n = 1; n < net->node_count; n++) {
+        const gf_node *node = &net->nodes[n];
+        if (strcmp(node->kind->schema.name, "fake_quant") != 0) continue;
+        const gf_activation_quant_attributes *a = (const void *)node->attributes;
+        const gf_real *range = net->params[node->params[0]].value;
+        const gf_real *in = gf_run_value(run, node->inputs[0]), *out = gf_run_value(run, n);
+        double reach = fmax(-(double)range[0], (double)range[1]);
+        int high = (1 << (range[0] < 0 ? a->bits - 1 : a->bits)) - 1;
+        signs += range[0] < 0;
+        for (size_t k = 0; k < gf_shape_count(node->shape); k++) {
+            double level = rint((double)in[k] * high / reach);
+            level = fmin(fmax(level, range[0] < 0 ? -high : 0), high);
+            EXPECT_NEAR(out[k], level * reach / high, 1e-5);
+        }
+    }
+    EXPECT_EQ(signs, 1); /* the images */
+    gf_run_destroy(run);
+    gf_net_destroy(net);
+}
+
 /* ---- counting ---- */
 
 TEST("compress: cost", "bit-operations take the bits of each layer and of what it reads")

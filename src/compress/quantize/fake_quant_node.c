@@ -1,6 +1,7 @@
-/* Layer "fake_quant": activations as the integers of an affine grid would give them, one range for
- * the whole tensor (Krishnamoorthi 2018, 1806.08342, sections 2.1 and 3.1). In CALIBRATE mode it
- * lets everything pass and widens its range; in TRAIN mode the range is a moving average; the
+/* Layer "fake_quant": activations as the integers of a grid would give them, one range for the
+ * whole tensor (Krishnamoorthi 2018, 1806.08342, sections 2.1, 2.2 and 3.1). Of values that are
+ * never negative the symmetric grid begins at 0, as the affine one does. In CALIBRATE mode the
+ * layer lets everything pass and widens its range; in TRAIN mode the range is a moving average; the
  * gradient goes straight through inside the range. Until it has seen data (range [0, 0]) it lets
  * everything pass. */
 #include "quantize.h"
@@ -24,21 +25,21 @@ static size_t count_of(const gf_layer_call *call)
     return (size_t)call->batch * gf_shape_count(call->out_shape);
 }
 
-static bool is_empty(const gf_real *range)
+bool gf_quant_range_is_empty(const gf_real *range)
 {
     return range[LOW] == 0 && range[HIGH] == 0;
 }
 
 static void widen(gf_real *range, gf_real low, gf_real high)
 {
-    bool first = is_empty(range);
+    bool first = gf_quant_range_is_empty(range);
     if (first || !(low >= range[LOW])) range[LOW] = low;
     if (first || !(high <= range[HIGH])) range[HIGH] = high;
 }
 
 static void move(gf_real *range, gf_real low, gf_real high, double momentum)
 {
-    if (is_empty(range)) {
+    if (gf_quant_range_is_empty(range)) {
         range[LOW] = low;
         range[HIGH] = high;
         return;
@@ -47,28 +48,36 @@ static void move(gf_real *range, gf_real low, gf_real high, double momentum)
     range[HIGH] = (gf_real)((1 - momentum) * (double)range[HIGH] + momentum * (double)high);
 }
 
-static void observe(const gf_layer_call *call)
+void gf_quant_range_observe(const gf_layer_call *call, double momentum)
 {
-    const gf_activation_quant_attributes *a = call->attributes;
     gf_real low, high;
     call->kernels->range(&low, &high, call->in[0], count_of(call));
     if (call->mode == GF_MODE_CALIBRATE)
         widen(call->weight[0], low, high);
     else
-        move(call->weight[0], low, high, a->momentum);
+        move(call->weight[0], low, high, momentum);
+}
+
+static gf_quant_grid grid_of(const gf_layer_call *call)
+{
+    const gf_activation_quant_attributes *a = call->attributes;
+    const gf_real *range = call->weight[0];
+    if (a->symmetric && !(range[LOW] >= 0))
+        return gf_quant_grid_symmetric(range[LOW], range[HIGH], a->bits);
+    return gf_quant_grid_affine(range[LOW], range[HIGH], a->bits);
 }
 
 static void forward(const gf_layer_call *call)
 {
     const gf_activation_quant_attributes *a = call->attributes;
     const gf_real *range = call->weight[0];
-    if (call->mode != GF_MODE_EVALUATE) observe(call);
-    if (call->mode == GF_MODE_CALIBRATE || is_empty(range)) {
+    if (call->mode != GF_MODE_EVALUATE) gf_quant_range_observe(call, a->momentum);
+    if (call->mode == GF_MODE_CALIBRATE || gf_quant_range_is_empty(range)) {
         call->cache[CACHE_SCALE] = 0;
         if (call->out != call->in[0]) call->kernels->copy(call->out, call->in[0], count_of(call));
         return;
     }
-    gf_quant_grid grid = gf_quant_grid_affine(range[LOW], range[HIGH], a->bits);
+    gf_quant_grid grid = grid_of(call);
     call->cache[CACHE_SCALE] = grid.scale;
     call->cache[CACHE_ZERO] = grid.zero;
     call->kernels->fake_quant_forward(call->out, call->in[0], &grid.scale, &grid.zero, grid.low,
@@ -78,12 +87,12 @@ static void forward(const gf_layer_call *call)
 
 static void backward(const gf_layer_call *call)
 {
-    const gf_activation_quant_attributes *a = call->attributes;
+    gf_quant_grid grid = grid_of(call); /* the range has not moved since forward */
     if (!call->d_in[0]) return;
     if (call->cache[CACHE_SCALE] != 0)
         call->kernels->fake_quant_backward(
             call->d_in[0], call->d_out, call->in[0], &call->cache[CACHE_SCALE],
-            &call->cache[CACHE_ZERO], 0, (1 << a->bits) - 1, (size_t)call->batch,
+            &call->cache[CACHE_ZERO], grid.low, grid.high, (size_t)call->batch,
             gf_shape_count(call->out_shape), false, call->d_in_add[0]);
     else if (call->d_in_add[0])
         call->kernels->accumulate(call->d_in[0], call->d_out, count_of(call));
@@ -109,6 +118,8 @@ static const gf_field fields[] = {
     GF_FIELD(gf_activation_quant_attributes, bits, NULL, "[2, 16]", "bits", "of an activation"),
     GF_FIELD(gf_activation_quant_attributes, momentum, "0.01", "[0, 1]", "",
              "of the moving range while training"),
+    GF_FIELD(gf_activation_quant_attributes, symmetric, "false", NULL, "",
+             "signed values get codes around 0"),
     GF_FIELD_END,
 };
 

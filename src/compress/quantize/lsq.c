@@ -87,12 +87,7 @@ out:
 
 static const gf_field fields[] = {
     GF_TRAIN_FIELDS(lsq_options, "10", "0.01"),
-    GF_QUANTIZE_FIELD(lsq_options, weight_bits, "4", "[2, 8]", "bits",
-                      "of convolution and fully connected weights"),
-    GF_QUANTIZE_FIELD(lsq_options, activation_bits, "4", "[2, 8] or 32", "bits",
-                      "of what these layers read; 32: left as they are"),
-    GF_QUANTIZE_FIELD(lsq_options, edge_bits, "8", "[2, 8]", "bits",
-                      "at least, of the first and the last layer and what they read"),
+    GF_QUANTIZE_BITS_FIELDS(lsq_options, "4"),
     GF_FIELD_END,
 };
 

@@ -54,14 +54,6 @@ double gf_lsq_gradient_scale(size_t count, gf_lsq_levels levels)
     return 1 / sqrt((double)count * levels.high);
 }
 
-/* To the nearest integer, half to even, by what a sum with a number this large drops: unlike rint
- * it can be vectorized everywhere. |x| < 2^21. */
-static gf_real rounded(gf_real x)
-{
-    const gf_real large = sizeof x == sizeof(float) ? (gf_real)0x1.8p23 : (gf_real)0x1.8p52;
-    return (x + large) - large;
-}
-
 static double backward_part(gf_real *d_v, const gf_real *d_out, const gf_real *v, size_t count,
                             gf_real step, gf_lsq_levels levels, bool add)
 {
@@ -71,7 +63,7 @@ static double backward_part(gf_real *d_v, const gf_real *d_out, const gf_real *v
         bool below = level <= (gf_real)levels.low, above = level >= (gf_real)levels.high;
         gf_real slope = below   ? (gf_real)levels.low
                         : above ? (gf_real)levels.high
-                                : rounded(level) - level;
+                                : gf_quant_rounded(level) - level;
         sum += (double)d_out[i] * (double)slope;
         gf_real passed = below || above ? 0 : d_out[i];
         d_v[i] = add ? d_v[i] + passed : passed;
@@ -192,11 +184,7 @@ out:
 void gf_lsq_finish(gf_param *weight)
 {
     gf_view *view = gf_param_find_view(weight, "lsq");
-    while (view && view->state_count > 1) {
-        gf_tensor *state = &view->states[--view->state_count];
-        free(state->data);
-        *state = (gf_tensor){ 0 };
-    }
+    if (view) gf_view_drop_states(view, SLOPE);
 }
 
 static const gf_field fields[] = {

@@ -27,9 +27,8 @@ out:
 
 static const gf_field fields[] = {
     GF_QUANTIZE_FIELDS(ptq_options),
-    { "weight_calibration", GF_FIELD_CHOICE, offsetof(ptq_options, quantize.fit), sizeof(int),
-      "minmax", GF_WEIGHT_FIT_WORDS, "",
-      "grids of weights reach to the largest, or as far as gives the least squared error" },
+    GF_QUANTIZE_WORD(ptq_options, weight_calibration, fit, "minmax", GF_WEIGHT_FIT_WORDS,
+                     "grids of weights reach to the largest, or to the least squared error"),
     GF_FIELD_WORD(ptq_options, calibration, "minmax", GF_CALIBRATION_WORDS,
                   "how ranges of activations are taken from what the images show"),
     GF_FIELD(ptq_options, percentile, "0.9999", "[0.5, 1]", "fraction",

@@ -19,36 +19,41 @@ typedef enum gf_weight_fit { GF_FIT_MINMAX, GF_FIT_MSE } gf_weight_fit;
 typedef struct gf_activation_quant_attributes {
     int bits;
     double momentum; /* of the moving range while training */
+    bool symmetric;  /* signed values get codes around 0; else there is a zero point */
 } gf_activation_quant_attributes;
 
 /* What both methods let choose. */
 typedef struct gf_quantize_options {
-    int weight_bits, activation_bits, edge_bits, images, scheme;
+    int weight_bits, activation_bits, edge_bits, images, scheme, activation_scheme;
     bool per_channel;
     int fit; /* of ptq alone: gf_weight_fit */
 } gf_quantize_options;
 
 enum { GF_SCHEME_SYMMETRIC, GF_SCHEME_AFFINE };
+enum { GF_ACTIVATIONS_AFFINE, GF_ACTIVATIONS_SYMMETRIC };
 enum { GF_BITS_FULL = 32 };
 
 #define GF_QUANTIZE_FIELD(S, key, fallback, range, unit, help)                                     \
     GF_FIELD_AS(#key, S, quantize.key, fallback, range, unit, help)
-#define GF_QUANTIZE_FIELDS(S)                                                                      \
-    GF_QUANTIZE_FIELD(S, weight_bits, "8", "[2, 8]", "bits",                                       \
+#define GF_QUANTIZE_WORD(S, key, member, fallback, words, help)                                    \
+    {                                                                                              \
+#key, GF_FIELD_CHOICE, offsetof(S, quantize.member), sizeof(int), fallback, words, "",     \
+            help                                                                                   \
+    }
+#define GF_QUANTIZE_BITS_FIELDS(S, bits_)                                                          \
+    GF_QUANTIZE_FIELD(S, weight_bits, bits_, "[2, 8]", "bits",                                     \
                       "of convolution and fully connected weights"),                               \
-        GF_QUANTIZE_FIELD(S, activation_bits, "8", "[2, 8] or 32", "bits",                         \
+        GF_QUANTIZE_FIELD(S, activation_bits, bits_, "[2, 8] or 32", "bits",                       \
                           "of what these layers read; 32: left as they are"),                      \
         GF_QUANTIZE_FIELD(S, edge_bits, "8", "[2, 8]", "bits",                                     \
-                          "at least, of the first and the last layer and what they read"),         \
+                          "at least, of the first and the last layer and what they read")
+#define GF_QUANTIZE_FIELDS(S)                                                                      \
+    GF_QUANTIZE_BITS_FIELDS(S, "8"),                                                               \
         GF_QUANTIZE_FIELD(S, per_channel, "true", NULL, "", "a scale for each output filter"),     \
-        { "scheme",                                                                                \
-          GF_FIELD_CHOICE,                                                                         \
-          offsetof(S, quantize.scheme),                                                            \
-          sizeof(int),                                                                             \
-          "symmetric",                                                                             \
-          "symmetric|affine",                                                                      \
-          "",                                                                                      \
-          "of weights: codes around 0, or with a zero point; activations are affine" },            \
+        GF_QUANTIZE_WORD(S, scheme, scheme, "symmetric", "symmetric|affine",                       \
+                         "of weights: codes around 0, or with a zero point"),                      \
+        GF_QUANTIZE_WORD(S, activation_scheme, activation_scheme, "affine", "affine|symmetric",    \
+                         "of activations: what is never negative has a zero point of 0 in both"),  \
         GF_QUANTIZE_FIELD(S, images, "500", "[1, 100000]", "images",                               \
                           "that ranges of activations are taken from")
 
@@ -56,6 +61,9 @@ enum { GF_BITS_FULL = 32 };
  * layer. */
 gf_status gf_quantize_weights(gf_net *net, const gf_quantize_options *options,
                               const gf_kernels *kernels);
+/* Of one weight, from its values as they are now. CONFLICT: it has one. */
+gf_status gf_quantize_weight(gf_param *weight, const gf_weight_quant_options *options,
+                             const gf_kernels *kernels);
 /* A fake_quant node behind everything that such a layer reads; no ranges yet. */
 gf_status gf_quantize_activations(gf_net *net, const gf_quantize_options *options);
 /* The scales of every view that has some from the weights as they are now. */
@@ -92,10 +100,20 @@ gf_status gf_scales_select(gf_view *view, const gf_param *param, int axis, const
                            int count);
 /* One entry for each filter in all states, copies of what was the tensor's. */
 gf_status gf_scales_spread(gf_view *view, const gf_param *param);
+/* Only the first `kept` states stay: what a view has learned with goes when it has learned. */
+void gf_view_drop_states(gf_view *view, int kept);
 /* Is state `state` a list of reals of this name, finite, one for each filter or, unless
  * `per_filter`, one? */
 bool gf_scales_check(const gf_view *view, int state, const char *name, const gf_param *param,
                      bool per_filter);
+
+/* To the nearest integer, half to even, by what a sum with a number this large drops: unlike rint
+ * it can be vectorized everywhere. Right for |x| < 2^21, larger ones stay as large. */
+static inline gf_real gf_quant_rounded(gf_real x)
+{
+    const gf_real large = sizeof x == sizeof(float) ? (gf_real)0x1.8p23 : (gf_real)0x1.8p52;
+    return (x + large) - large;
+}
 
 /* The grid of `bits` that covers [low, high] and 0, where 0 is exact. */
 typedef struct gf_quant_grid {
@@ -109,6 +127,11 @@ gf_quant_grid gf_quant_grid_fit(const gf_real *x, size_t count, gf_real low, gf_
                                 bool affine);
 
 /* ---- calibration of activations ---- */
+
+/* The layer's parameter 0 is the range of what it reads, [0, 0] before any: CALIBRATE mode widens
+ * it, TRAIN mode moves it. */
+void gf_quant_range_observe(const gf_layer_call *call, double momentum);
+bool gf_quant_range_is_empty(const gf_real *range);
 
 typedef enum gf_calibration {
     GF_CALIBRATION_MINMAX,

@@ -104,11 +104,25 @@ out:
     return status;
 }
 
-static gf_status quantize_weight(gf_param *weight, gf_quantize_place place, const void *options,
-                                 const gf_kernels *kernels)
+gf_status gf_quantize_weight(gf_param *weight, const gf_weight_quant_options *options,
+                             const gf_kernels *kernels)
 {
     gf_status status;
     gf_view *view;
+    int64_t count = options->per_channel ? weight->dims[0] : 1;
+    if (gf_param_find_view(weight, "fake-quant"))
+        return gf_fail(GF_CONFLICT, "%s is quantized already", weight->name);
+    GF_TRY(gf_param_add_view(weight, &view, "fake-quant", options));
+    GF_TRY(gf_view_add_state(view, "scale", GF_REAL_DTYPE, 1, &count, NULL));
+    GF_TRY(gf_view_add_state(view, "zero", GF_REAL_DTYPE, 1, &count, NULL));
+    GF_TRY(gf_quantize_refresh_view(weight, weight->view_count - 1, kernels));
+out:
+    return status;
+}
+
+static gf_status quantize_weight(gf_param *weight, gf_quantize_place place, const void *options,
+                                 const gf_kernels *kernels)
+{
     const gf_quantize_options *o = options;
     const gf_weight_quant_options made = {
         .bits =
@@ -117,15 +131,7 @@ static gf_status quantize_weight(gf_param *weight, gf_quantize_place place, cons
         .affine = o->scheme == GF_SCHEME_AFFINE,
         .fit = o->fit,
     };
-    int64_t count = made.per_channel ? weight->dims[0] : 1;
-    if (gf_param_find_view(weight, "fake-quant"))
-        return gf_fail(GF_CONFLICT, "%s is quantized already", weight->name);
-    GF_TRY(gf_param_add_view(weight, &view, "fake-quant", &made));
-    GF_TRY(gf_view_add_state(view, "scale", GF_REAL_DTYPE, 1, &count, NULL));
-    GF_TRY(gf_view_add_state(view, "zero", GF_REAL_DTYPE, 1, &count, NULL));
-    GF_TRY(gf_quantize_refresh_view(weight, weight->view_count - 1, kernels));
-out:
-    return status;
+    return gf_quantize_weight(weight, &made, kernels);
 }
 
 gf_status gf_quantize_weights(gf_net *net, const gf_quantize_options *options,
@@ -141,7 +147,11 @@ static bool quantize_site(void *attributes, const gf_net *net, int site, gf_quan
     gf_activation_quant_attributes *a = attributes;
     (void)net;
     (void)site;
-    *a = (gf_activation_quant_attributes){ .bits = o->activation_bits, .momentum = 0.01 };
+    *a = (gf_activation_quant_attributes){
+        .bits = o->activation_bits,
+        .momentum = 0.01,
+        .symmetric = o->activation_scheme == GF_ACTIVATIONS_SYMMETRIC,
+    };
     if (reader != GF_QUANTIZE_INNER) a->bits = at_least(a->bits, o->edge_bits);
     return o->activation_bits != GF_BITS_FULL;
 }

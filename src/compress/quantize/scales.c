@@ -39,6 +39,15 @@ out:
     return status;
 }
 
+void gf_view_drop_states(gf_view *view, int kept)
+{
+    while (view->state_count > kept) {
+        gf_tensor *state = &view->states[--view->state_count];
+        free(state->data);
+        *state = (gf_tensor){ 0 };
+    }
+}
+
 bool gf_scales_check(const gf_view *view, int state, const char *name, const gf_param *param,
                      bool per_filter)
 {

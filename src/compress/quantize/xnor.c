@@ -1,14 +1,10 @@
 /* Method "xnor": binary weights and activations (Rastegari et al. 2016, 1603.05279, section 3). A
  * weight is a sign times the mean magnitude of its filter, which follows the real weights while
  * they train; a convolution reads the signs of its input. First and last layer stay real (section
- * 4.1). Blocks are BN, sign, convolution (section 3.2, figure 3): a sign behind a ReLU would always
- * be 1, so ReLUs that a binary convolution reads go, for those too who read them beside it: the
- * residual stream between the blocks is real and has no ReLU.
+ * 4.1). Blocks are BN, sign, convolution (section 3.2, figure 3; signs.c).
  * Left out: the scale K of each place of the input, which BN behind the convolution mostly takes
  * back. Padding stays 0, which is no sign. */
 #include "binary.h"
-
-#include <string.h>
 
 typedef struct xnor_options {
     gf_train_options train;
@@ -24,59 +20,12 @@ static gf_status binarize(gf_param *weight, gf_quantize_place place, const void 
     return place == GF_QUANTIZE_INNER ? gf_binarize(weight, &made, kernels) : GF_OK;
 }
 
-static bool inner_only(void *attributes, const gf_net *net, int site, gf_quantize_place reader,
-                       const void *options)
-{
-    (void)attributes;
-    (void)net;
-    (void)site;
-    (void)options;
-    return reader == GF_QUANTIZE_INNER;
-}
-
-static bool is_rectifier(const gf_node *node)
-{
-    return strcmp(node->kind->schema.name, "relu") == 0 ||
-           strcmp(node->kind->schema.name, "relu6") == 0 ||
-           strcmp(node->kind->schema.name, "softplus") == 0;
-}
-
-static bool is_sign(const gf_node *node)
-{
-    return strcmp(node->kind->schema.name, "sign") == 0;
-}
-
-/* What adds, or pools, reads what stands before the sign. */
-static gf_status leave_stream_real(gf_net *net)
-{
-    for (int n = 1; n < net->node_count; n++)
-        for (int i = 0; i < net->nodes[n].input_count; i++) {
-            const gf_node *input = &net->nodes[net->nodes[n].inputs[i]];
-            if (is_sign(input) && !gf_node_has_weight(&net->nodes[n]))
-                net->nodes[n].inputs[i] = input->inputs[0];
-        }
-    return gf_net_check(net);
-}
-
-static gf_status remove_rectifiers(gf_net *net)
-{
-    gf_status status = GF_OK;
-    for (int n = net->node_count - 1; n > 0; n--) {
-        int input = net->nodes[n].inputs[0];
-        if (is_sign(&net->nodes[n]) && is_rectifier(&net->nodes[input]))
-            GF_TRY(gf_net_remove(net, input));
-    }
-out:
-    return status;
-}
-
 static gf_status prepare(const gf_method_call *call)
 {
     gf_status status;
+    const gf_sign_attributes signs = { .slope = GF_SIGN_SLOPE_CLIP };
     GF_TRY(gf_quantize_each_weight(call->net, binarize, NULL, call->kernels));
-    GF_TRY(gf_quantize_each_input(call->net, "sign", inner_only, NULL));
-    GF_TRY(leave_stream_real(call->net));
-    GF_TRY(remove_rectifiers(call->net));
+    GF_TRY(gf_binarize_inputs(call->net, &signs));
 out:
     return status;
 }

@@ -89,6 +89,9 @@ static inline size_t gf_blocks_at(gf_blocks blocks, size_t block, int j)
            block % blocks.inner;
 }
 
+/* What codes are entropy coded with, where that is smaller than their bits as they are. */
+typedef enum gf_coder { GF_CODER_ARITHMETIC, GF_CODER_HUFFMAN } gf_coder;
+
 /* How the weight that the forward pass uses is stored: filled by the chain, first to last, read
  * by deploy's packer and by the cost. Zero-initialized means dense float32. */
 typedef struct gf_code {
@@ -96,6 +99,7 @@ typedef struct gf_code {
     bool sparse;    /* exact zeros need not be stored */
     bool symmetric; /* codes are signed and zero_point is 0 */
     gf_code_kind kind;
+    gf_coder coder;
     gf_minifloat format; /* of GF_CODE_FLOATS */
     int low, high;       /* range of integer codes */
     gf_real *scale;      /* [scales], borrowed from a view's state */

@@ -9,7 +9,6 @@
  * is a node of the network while it trains, so that optimizers and checkpoints know it. */
 #include "../compress.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,17 +153,6 @@ const gf_loss_kind gf_loss_hint = {
 
 /* ---- the regressor ---- */
 
-static void initialize(gf_param *param, int channels, const gf_method_call *call)
-{
-    const gf_random random = { .seed = call->seed,
-                               .ordinal = call->ordinal,
-                               .purpose = GF_PURPOSE_INIT };
-    for (size_t i = 0; i < gf_param_count(param); i++)
-        param->value[i] =
-            (gf_real)((2 * gf_random_uniform(&random, gf_hash32(param->name), (uint32_t)i) - 1) /
-                      sqrt(channels));
-}
-
 /* Behind the guided layer, and before the logits, which stay last. */
 static gf_status add_regressor(const gf_method_call *call, int guided, int channels)
 {
@@ -178,8 +166,7 @@ static gf_status add_regressor(const gf_method_call *call, int guided, int chann
                                             .groups = 1,
                                             .bias = true };
     GF_TRY(gf_net_add(net, &node, "conv", REGRESSOR, &attributes, &guided, 1));
-    for (int i = 0; i < net->nodes[node].param_count; i++)
-        initialize(&net->params[net->nodes[node].params[i]], from, call);
+    gf_params_draw(call, &net->nodes[node], from);
     gf_node logits = net->nodes[node - 1];
     net->nodes[node - 1] = net->nodes[node];
     net->nodes[node] = logits;
@@ -187,22 +174,13 @@ out:
     return status;
 }
 
-/* Marks in `held`, [params], what was trained and does not lead to the regressor, and holds it. */
-static gf_status hold_rest(bool *held, gf_net *net)
+/* What does not lead to the regressor stays as it is. */
+static gf_status hold_rest(bool **held, gf_net *net)
 {
-    gf_status status = GF_OK;
-    bool *leads = gf_alloc((size_t)net->node_count, sizeof *leads);
-    GF_TRY_ALLOC(leads);
-    leads[gf_net_find_node(net, REGRESSOR)] = true;
-    for (int n = net->node_count - 1; n >= 0; n--)
-        for (int i = 0; leads[n] && i < net->nodes[n].input_count; i++)
-            leads[net->nodes[n].inputs[i]] = true;
-    for (int i = 0; i < net->param_count; i++) held[i] = net->params[i].trainable;
-    for (int n = 0; n < net->node_count; n++)
-        for (int i = 0; leads[n] && i < net->nodes[n].param_count; i++)
-            held[net->nodes[n].params[i]] = false;
-    for (int i = 0; i < net->param_count; i++)
-        if (held[i]) net->params[i].trainable = false;
+    gf_status status;
+    bool *leads = NULL;
+    GF_TRY(gf_nodes_before(&leads, net, gf_net_find_node(net, REGRESSOR)));
+    GF_TRY(gf_params_hold(held, net, leads));
 out:
     free(leads);
     return status;
@@ -213,8 +191,7 @@ static gf_status remove_regressor(gf_net *net, const bool *held)
 {
     gf_status status;
     GF_TRY(gf_net_remove(net, gf_net_find_node(net, REGRESSOR)));
-    for (int i = 0; i < net->param_count; i++)
-        if (held[i]) net->params[i].trainable = true;
+    gf_params_let_go(net, held);
 out:
     return status;
 }
@@ -251,8 +228,7 @@ static gf_status apply(const gf_method_call *call, const void *options)
     job.terms = &term;
     job.term_count = 1;
     GF_TRY(prepare(call, o));
-    GF_TRY_ALLOC(held = gf_alloc((size_t)call->net->param_count, sizeof *held));
-    GF_TRY(hold_rest(held, call->net));
+    GF_TRY(hold_rest(&held, call->net));
     GF_TRY(gf_train(&job));
     GF_TRY(remove_regressor(call->net, held));
 out:

@@ -80,8 +80,8 @@ static gf_status train_turns(fixture *f, const char *options)
 {
     gf_status status;
     gf_options *model = NULL;
-    if (!fixture_open(f, options, 800, 200)) return GF_FAILED;
-    GF_TRY(gf_options_parse(&model, "arch = resnet18\nwidth = 8\nblocks = 1,1,1\n"));
+    if (!fixture_open(f, options, 500, 100)) return GF_FAILED;
+    GF_TRY(gf_options_parse(&model, "arch = resnet18\nwidth = 8\nblocks = 1,1\n"));
     GF_TRY(gf_model_build(&f->net, model, "", (gf_shape){ 32, 32, 3 }, 4));
     gf_net_initialize(f->net, 1, 0);
     gf_train_job job = job_of(f, NULL);
@@ -101,7 +101,7 @@ TEST("pretext: rotation", "turns are learned, and validated as one by one")
     printf("rotation: validation %.3f, chance 0.25\n", row->validation_accuracy);
     EXPECT_NEAR(row->validation_accuracy, want.accuracy, 1e-9);
     EXPECT_NEAR(row->validation_loss, want.loss, 1e-5);
-    EXPECT(want.accuracy > 0.32);
+    EXPECT(want.accuracy > 0.35);
     fixture_release(&f);
 }
 

@@ -3,20 +3,23 @@
  * Images are kept as bytes, [height, width, channels] per image; a batch is float NHWC,
  * normalized per channel with the constants of the training set. Splits: the first
  * `count - validation` images of a permutation fixed by the data seed are TRAIN, the rest
- * VALIDATION; TEST is the official test file. All randomness is addressed by image index. */
+ * VALIDATION; TEST is the official test file. Where only some training images count as labelled,
+ * TRAIN is these, and UNLABELLED all of them, whose labels nobody may look at. All randomness is
+ * addressed by image index. */
 #ifndef GRIDFRONT_DATA_H
 #define GRIDFRONT_DATA_H
 
 #include <gridfront/base.h>
 #include <gridfront/kernels.h>
 
-typedef enum gf_split { GF_TRAIN, GF_VALIDATION, GF_TEST } gf_split;
+typedef enum gf_split { GF_TRAIN, GF_VALIDATION, GF_TEST, GF_UNLABELLED } gf_split;
 
 typedef struct gf_data_options {
     int dataset;    /* word: cifar10 | sample (the embedded 5,000 + 1,000 images) */
     char path[512]; /* a folder, else $GRIDFRONT_DATA; "auto": the user's cache, ./data, ... too */
     int validation; /* images taken out of the training set; -1: 10 % */
     int images;     /* use only the first so many training images; 0: all */
+    int labelled;   /* training images with labels, the first so many; 0: all */
     int64_t seed;   /* of the split */
 } gf_data_options;
 extern const gf_schema gf_data_schema; /* fields of the `data` group */
@@ -37,6 +40,7 @@ void gf_data_shape(const gf_data *data, int *height, int *width, int *channels);
 gf_status gf_data_find(char *out, size_t size, const gf_data_options *options);
 /* Number of training images without reading them all (for plan): from options and dataset. */
 int gf_data_train_count(const gf_data_options *options);
+int gf_data_unlabelled_count(const gf_data_options *options);
 int gf_data_validation_count(const gf_data_options *options);
 
 /* An augmentation works on one image of floats in [0, 255], [height, width, channels]. */

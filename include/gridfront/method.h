@@ -52,6 +52,7 @@ typedef struct gf_method {
     const char *neutral; /* options under which the network keeps its bits; NULL: there are none */
     bool trains;         /* a training stage: has epochs, advances the ordinal, adds TRAINED */
     bool teaches;        /* takes `teacher` */
+    int questions;       /* of a pretext task, made of each image, labelled or not; 0: no task */
     gf_status (*apply)(const gf_method_call *call, const void *options);
 } gf_method;
 extern const gf_method *const gf_methods[]; /* generated, NULL-terminated */

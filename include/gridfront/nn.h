@@ -89,6 +89,9 @@ static inline size_t gf_blocks_at(gf_blocks blocks, size_t block, int j)
            block % blocks.inner;
 }
 
+/* What codes are entropy coded with, where that is smaller than their bits as they are. */
+typedef enum gf_coder { GF_CODER_ARITHMETIC, GF_CODER_HUFFMAN } gf_coder;
+
 /* How the weight that the forward pass uses is stored: filled by the chain, first to last, read
  * by deploy's packer and by the cost. Zero-initialized means dense float32. */
 typedef struct gf_code {
@@ -96,6 +99,7 @@ typedef struct gf_code {
     bool sparse;    /* exact zeros need not be stored */
     bool symmetric; /* codes are signed and zero_point is 0 */
     gf_code_kind kind;
+    gf_coder coder;
     gf_minifloat format; /* of GF_CODE_FLOATS */
     int low, high;       /* range of integer codes */
     gf_real *scale;      /* [scales], borrowed from a view's state */
@@ -301,6 +305,9 @@ gf_status gf_net_insert(gf_net *net, int *node, const char *kind, const char *na
                         const void *attributes, int after);
 /* Removes a one-input node; its consumers read its input. Parameters only it used go too. */
 gf_status gf_net_remove(gf_net *net, int node);
+/* Drops the nodes from `nodes` on, and parameters that only they used; the one before gives the
+ * logits then. nodes > 1. */
+gf_status gf_net_truncate(gf_net *net, int nodes);
 /* Shapes again from the attributes, and the parameters checked against them. */
 gf_status gf_net_check(gf_net *net);
 /* PyTorch's defaults: Kaiming uniform with a = sqrt 5, bias in +-1/sqrt(fan in), BN 1 and 0. */
@@ -487,6 +494,22 @@ gf_status gf_train_check(const gf_options *options, const char *prefix, const gf
 /* Does this training's schedule look at validation images? */
 bool gf_train_observes(const gf_options *options, const char *prefix);
 
+/* What is learned in place of the labels: a pretext task, which makes its questions and answers out
+ * of images alone. The network's last node gives `classes` logits for each answer. */
+typedef struct gf_pretext_call {
+    gf_real *inputs;       /* [images * task->inputs, height, width, channels], to be made */
+    int *answers;          /* [images * task->answers], to be made: in [0, classes) */
+    const gf_real *images; /* [images, height, width, channels], augmented and normalized */
+    const int *positions;  /* [images]: in the split */
+    int count, height, width, channels;
+    const gf_random *random; /* purpose METHOD; another one in each epoch */
+} gf_pretext_call;
+typedef struct gf_pretext {
+    int classes;
+    int inputs, answers; /* for each image */
+    void (*make)(const struct gf_pretext *task, const gf_pretext_call *call);
+} gf_pretext;
+
 /* Evaluates on a split in batches of 250; sums in an order fixed by the data. */
 gf_status gf_evaluate(gf_scores *scores, gf_net *net, const gf_data *data, gf_split split,
                       const gf_kernels *kernels);
@@ -539,6 +562,7 @@ typedef struct gf_train_job {
     int teacher_count;
     const gf_loss_term *terms;
     int term_count;
+    const gf_pretext *task;    /* NULL: the labels; else from the images of UNLABELLED */
     const gf_artifact *resume; /* a state given to hooks.save before, NULL: from the start */
     /* A segment of the training: epochs done before, and the epoch after which it is left with its
      * state in *left (zero-initialized). until 0: to the end. The schedule is that of the whole. */

@@ -68,11 +68,11 @@ static void add_pace(gf_cli_architecture *arch, const gf_stage_row *row, double 
 static gf_status add_stage(gf_cli_outlook *o, const gf_plan_stage *stage, int row)
 {
     gf_status status;
-    gf_data_options data;
+    double images;
     gf_cli_architecture *arch = &o->architectures[find_architecture(o, stage->model)];
     double chance = o->forecast.chance[row];
-    GF_TRY(gf_fields_read(&data, gf_data_schema.fields, stage->data, ""));
-    double images = (double)(stage->epochs - stage->from) * gf_data_train_count(&data);
+    GF_TRY(gf_cli_stage_images(&images, stage));
+    images *= stage->epochs - stage->from;
     /* Validation each epoch, both splits at the end. */
     double evaluated = 0.12 * images + 15000;
     o->images += chance * images;

@@ -21,6 +21,9 @@ typedef struct gf_cli_rows {
 gf_status gf_cli_rows_init(gf_cli_rows *rows, const gf_plan *plan,
                            const gf_numerics_class *numerics);
 void gf_cli_rows_release(gf_cli_rows *rows);
+/* Images that a stage shows its network in an epoch: the labelled ones, or, of a pretext task, all
+ * that there are, as often as it asks about each. */
+gf_status gf_cli_stage_images(double *images, const gf_plan_stage *stage);
 
 /* ---- stage_path.c: stages that take alike ---- */
 

@@ -1,15 +1,36 @@
 /* From a plan to the tables of sweep.h5. */
 #include "forecast.h"
 
+#include <gridfront/method.h>
+
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- cost ---- */
 
-/* A pass forward and two backward per epoch; evaluation once even where nothing trains. */
-static double passes(const gf_plan_stage *stage)
+gf_status gf_cli_stage_images(double *images, const gf_plan_stage *stage)
 {
-    return 3.0 * (stage->epochs - stage->from) + 0.3;
+    gf_status status;
+    gf_data_options data;
+    const char *name = gf_options_get(stage->options, "method");
+    const gf_method *method = name ? gf_method_find(stage->kind, name) : NULL;
+    GF_TRY(gf_fields_read(&data, gf_data_schema.fields, stage->data, ""));
+    *images = gf_data_train_count(&data);
+    if (method && method->questions > 0)
+        *images = (double)method->questions * gf_data_unlabelled_count(&data);
+out:
+    return status;
+}
+
+/* Images forward: a pass forward and two backward per epoch; evaluation once even where nothing
+ * trains. */
+static gf_status count_passes(double *passes, const gf_plan_stage *stage)
+{
+    gf_status status;
+    GF_TRY(gf_cli_stage_images(passes, stage));
+    *passes *= 3.0 * (stage->epochs - stage->from) + 0.3;
+out:
+    return status;
 }
 
 static gf_status root_cost(double *cost, double *parameters, const gf_plan_stage *stage)
@@ -18,13 +39,13 @@ static gf_status root_cost(double *cost, double *parameters, const gf_plan_stage
     const gf_kernels *kernels;
     gf_net *net = NULL;
     gf_cost net_cost;
-    gf_data_options data;
+    double passes;
     GF_TRY(gf_kernels_find(&kernels, "ref"));
     GF_TRY(gf_model_build(&net, stage->model, "", (gf_shape){ 32, 32, 3 }, 10));
     GF_TRY(gf_net_cost(net, kernels, &net_cost, NULL));
-    GF_TRY(gf_fields_read(&data, gf_data_schema.fields, stage->data, ""));
+    GF_TRY(count_passes(&passes, stage));
     *parameters = (double)net_cost.parameters;
-    *cost = (double)net_cost.macs * gf_data_train_count(&data) * passes(stage);
+    *cost = (double)net_cost.macs * passes;
 out:
     gf_net_destroy(net);
     return status;
@@ -49,8 +70,10 @@ static gf_status fill_costs(gf_cli_rows *t, const gf_plan *plan)
         const gf_plan_stage *stage = &plan->stages[i];
         int known = counted_before(plan, i, last_root);
         if (known >= 0) {
-            t->stages[i].cost =
-                t->stages[known].cost * passes(stage) / passes(&plan->stages[known]);
+            double passes, of_known;
+            GF_TRY(count_passes(&passes, stage));
+            GF_TRY(count_passes(&of_known, &plan->stages[known]));
+            t->stages[i].cost = t->stages[known].cost * passes / of_known;
             t->parameters[i] = t->parameters[known];
             continue;
         }

@@ -20,6 +20,16 @@ bool gf_node_has_weight(const gf_node *node);
 /* Its weight, params[0]. */
 gf_param *gf_node_weight(const gf_net *net, const gf_node *node);
 
+/* Marks in *before, [nodes], owned by the caller, the node and all that lead to it. */
+gf_status gf_nodes_before(bool **before, const gf_net *net, int node);
+/* Only parameters of the marked nodes go on learning. *held [params], owned by the caller: those
+ * that did learn. */
+gf_status gf_params_hold(bool **held, gf_net *net, const bool *learning);
+/* The first parameters, as many as there are, that were held learn again. */
+void gf_params_let_go(gf_net *net, const bool *held);
+/* PyTorch's default for a new layer of a method: uniform in +-1 / sqrt(fan_in), its bias too. */
+void gf_params_draw(const gf_method_call *call, const gf_node *node, int fan_in);
+
 /* A training with all that the stage gave to the method; the method adds its terms and hooks.
  * `schema`: the method's. */
 gf_train_job gf_method_job(const gf_method_call *call, const gf_schema *schema);

@@ -13,7 +13,7 @@ static const gf_real deviation[GF_IMAGE_CHANNELS] = { (gf_real)0.2023, (gf_real)
 static int image_index(const gf_data *data, gf_split split, int position)
 {
     if (split == GF_TEST) return position;
-    return data->order[split == GF_TRAIN ? position : data->train_count + position];
+    return data->order[split == GF_VALIDATION ? data->train_count + position : position];
 }
 
 static void augment(gf_real *image, int index, const gf_augment_chain *chain,

@@ -14,6 +14,9 @@ static const gf_field fields[] = {
              "taken out of the training images; -1: 10 %"),
     GF_FIELD(gf_data_options, images, "0", "[0, 50000]", "images",
              "use only the first so many for training and validation; 0: all"),
+    GF_FIELD(gf_data_options, labelled, "0", "[2, 50000] or 0", "images",
+             "of the training images, the first so many, have labels; pretext tasks learn from the "
+             "others too; 0: all have"),
     GF_FIELD(gf_data_options, seed, "0", "[0, 9223372036854775807]", "", "of the split"),
     GF_FIELD_END,
 };
@@ -40,10 +43,15 @@ static int published_count(const gf_data_options *options)
     return image_count(options, sample ? GF_SAMPLE_TRAIN : GF_CIFAR_TRAIN);
 }
 
-int gf_data_train_count(const gf_data_options *options)
+int gf_data_unlabelled_count(const gf_data_options *options)
 {
     int images = published_count(options);
     return images - validation_count(options, images);
+}
+
+int gf_data_train_count(const gf_data_options *options)
+{
+    return options->labelled > 0 ? options->labelled : gf_data_unlabelled_count(options);
 }
 
 int gf_data_validation_count(const gf_data_options *options)
@@ -61,6 +69,9 @@ static gf_status check_counts(const gf_data_options *options, int images)
         return gf_fail(
             GF_INVALID, "data.validation = %d leaves %d of %d images to train on; allowed 0 to %d",
             validation, images > validation ? images - validation : 0, images, images - 2);
+    if (options->labelled > images - validation)
+        return gf_fail(GF_INVALID, "data.labelled = %d: there are %d training images",
+                       options->labelled, images - validation);
     return GF_OK;
 }
 
@@ -77,6 +88,7 @@ static gf_status make_split(gf_data *data, const gf_data_options *options)
     GF_TRY(check_counts(options, images));
     data->validation_count = validation_count(options, images);
     data->train_count = images - data->validation_count;
+    data->labelled_count = options->labelled > 0 ? options->labelled : data->train_count;
     GF_TRY_ALLOC(data->order = gf_alloc((size_t)images, sizeof *data->order));
     gf_random_permutation(&random, 0, data->order, images);
 out:
@@ -143,9 +155,16 @@ void gf_data_close(gf_data *data)
 
 int gf_data_count(const gf_data *data, gf_split split)
 {
-    return split == GF_TRAIN        ? data->train_count
-           : split == GF_VALIDATION ? data->validation_count
-                                    : data->test.count;
+    switch (split) {
+    case GF_TRAIN:
+        return data->labelled_count;
+    case GF_VALIDATION:
+        return data->validation_count;
+    case GF_UNLABELLED:
+        return data->train_count;
+    default:
+        return data->test.count;
+    }
 }
 
 int gf_data_classes(const gf_data *data)

@@ -26,7 +26,7 @@ gf_status gf_sample_load(gf_images *train, gf_images *test, const char *path);
 struct gf_data {
     gf_images train, test; /* train: TRAIN and VALIDATION together */
     int *order; /* [train + validation count]: the permutation that splits; TRAIN first */
-    int train_count, validation_count;
+    int train_count, labelled_count, validation_count; /* train: labelled ones and others */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include "encode.h"
 
 #include "bits.h"
+#include "huffman.h"
 #include "layout.h"
 
 #include <stdlib.h>
@@ -51,7 +52,8 @@ static bool fits_blocks(const head *h)
     if (size < 1 || size > h->count || h->blocks.inner < 1 || h->blocks.inner > h->count)
         return false;
     return filter % (size * h->blocks.inner) == 0 &&
-           (size == 1 || (h->layout == GF_LAYOUT_DENSE || h->layout == GF_LAYOUT_CODED));
+           (size == 1 || h->layout == GF_LAYOUT_DENSE || h->layout == GF_LAYOUT_CODED ||
+            h->layout == GF_LAYOUT_HUFFMAN);
 }
 
 /* Is what the codes stand for something that they can stand for? */
@@ -106,7 +108,9 @@ static gf_status read_head(head *out, gf_bit_reader *reader, size_t count)
     if (out->layout >= GF_LAYOUT_COUNT || out->bits < 1 || out->bits > 32 ||
         out->gap_bits > GF_GAP_BITS_MOST || out->count != count || out->stored > count ||
         out->coded != (out->scales > 0) || (out->coded && count % out->scales) ||
-        (out->layout == GF_LAYOUT_RELATIVE && out->gap_bits < 1) || (!out->coded && out->bits < 32))
+        (out->layout == GF_LAYOUT_RELATIVE && out->gap_bits < 1) ||
+        (out->layout == GF_LAYOUT_HUFFMAN && out->bits > GF_HUFFMAN_BITS_MOST) ||
+        (!out->coded && out->bits < 32))
         return gf_fail(GF_CORRUPT, "packed tensor: its head does not fit %zu values", count);
     if (out->coded) {
         out->low = (int32_t)gf_bits_read(reader, 32);
@@ -227,6 +231,38 @@ out:
     return status;
 }
 
+/* Moves *position over the zeros before the next value. */
+static gf_status skip_gap(size_t *position, gf_bit_reader *reader, const gf_huffman *gaps,
+                          size_t symbols)
+{
+    for (int gap = GF_HUFFMAN_GAP; gap == GF_HUFFMAN_GAP; *position += (size_t)gap) {
+        gap = gf_huffman_read(reader, gaps);
+        if (gap < 0 || reader->exhausted || (size_t)gap > symbols - *position)
+            return gf_fail(GF_CORRUPT, "packed tensor: an index lies outside");
+    }
+    return GF_OK;
+}
+
+static gf_status read_huffman(gf_real *values, gf_bit_reader *reader, const head *h)
+{
+    gf_status status = GF_OK;
+    gf_huffman gaps, codes;
+    bool sparse = h->stored < h->count;
+    size_t position = 0, symbols = count_symbols(h), stored = h->stored / (size_t)h->blocks.size;
+    if (sparse) GF_TRY(gf_huffman_read_table(&gaps, reader));
+    GF_TRY(gf_huffman_read_table(&codes, reader));
+    memset(values, 0, h->count * sizeof *values);
+    for (size_t s = 0; s < stored; s++, position++) {
+        if (sparse) GF_TRY(skip_gap(&position, reader, &gaps, symbols));
+        int code = gf_huffman_read(reader, &codes);
+        if (code < 0 || code >> h->bits || position >= symbols || reader->exhausted)
+            return gf_fail(GF_CORRUPT, "packed tensor: a code is nobody's");
+        GF_TRY(put_symbol(values, (uint32_t)code, h, position));
+    }
+out:
+    return status;
+}
+
 static gf_status read_values(gf_real *values, gf_bit_reader *reader, const head *h)
 {
     switch (h->layout) {
@@ -236,6 +272,8 @@ static gf_status read_values(gf_real *values, gf_bit_reader *reader, const head 
         return read_relative(values, reader, h);
     case GF_LAYOUT_CODED:
         return read_coded(values, reader, h);
+    case GF_LAYOUT_HUFFMAN:
+        return read_huffman(values, reader, h);
     default:
         return read_dense(values, reader, h);
     }

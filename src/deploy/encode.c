@@ -2,6 +2,7 @@
 #include "encode.h"
 
 #include "bits.h"
+#include "huffman.h"
 #include "layout.h"
 
 #include <math.h>
@@ -241,6 +242,58 @@ static void write_coded(gf_text *out, const symbols *s)
     gf_range_finish(&writer);
 }
 
+/* The zeros before each value that is stored, as gaps of GF_HUFFMAN_GAP at most. Without a writer
+ * they are counted. */
+typedef struct huffman_tables {
+    gf_huffman gaps, values;
+    uint64_t gap_counts[GF_HUFFMAN_SYMBOLS], value_counts[GF_HUFFMAN_SYMBOLS];
+} huffman_tables;
+
+static void put_gap(gf_bit_writer *writer, huffman_tables *t, uint32_t gap)
+{
+    if (writer)
+        gf_huffman_write(writer, &t->gaps, gap);
+    else
+        t->gap_counts[gap]++;
+}
+
+static void put_value(gf_bit_writer *writer, huffman_tables *t, uint32_t value)
+{
+    if (writer)
+        gf_huffman_write(writer, &t->values, value);
+    else
+        t->value_counts[value]++;
+}
+
+static void walk_huffman(gf_bit_writer *writer, huffman_tables *t, const symbols *s)
+{
+    bool gaps = s->stored < s->count;
+    size_t gap = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->zero[i]) {
+            gap++;
+            continue;
+        }
+        for (; gap >= GF_HUFFMAN_GAP; gap -= GF_HUFFMAN_GAP) put_gap(writer, t, GF_HUFFMAN_GAP);
+        if (gaps) put_gap(writer, t, (uint32_t)gap);
+        put_value(writer, t, s->values[i]);
+        gap = 0;
+    }
+}
+
+static void write_huffman(gf_text *out, const symbols *s)
+{
+    huffman_tables tables = { 0 };
+    gf_bit_writer writer = { .out = out };
+    walk_huffman(NULL, &tables, s);
+    gf_huffman_build(&tables.gaps, tables.gap_counts);
+    gf_huffman_build(&tables.values, tables.value_counts);
+    if (s->stored < s->count) gf_huffman_write_table(&writer, &tables.gaps);
+    gf_huffman_write_table(&writer, &tables.values);
+    walk_huffman(&writer, &tables, s);
+    gf_bits_flush(&writer);
+}
+
 static void write_counted(gf_text *out, const symbols *s, gf_layout layout, int gap_bits)
 {
     gf_bit_writer writer = { .out = out };
@@ -309,17 +362,20 @@ gf_status gf_tensor_encode(gf_text *out, const gf_real *values, size_t count, co
     symbols s = { 0 };
     gf_text counted = { 0 }, coded = { 0 };
     int gap_bits;
+    gf_layout entropy = GF_LAYOUT_CODED;
     if (count > UINT32_MAX)
         return gf_fail(GF_UNSUPPORTED, "a tensor of %zu values is too large to pack", count);
     GF_TRY(symbols_init(&s, values, count, code));
     gf_layout layout = cheapest(&s, &gap_bits);
     write_counted(&counted, &s, layout, gap_bits);
     bool models_help = s.coded || s.stored < s.count; /* dense floats are as they are */
-    if (models_help) write_coded(&coded, &s);
+    if (s.coded && s.bits <= GF_HUFFMAN_BITS_MOST && code->coder == GF_CODER_HUFFMAN)
+        entropy = GF_LAYOUT_HUFFMAN;
+    if (models_help) (entropy == GF_LAYOUT_HUFFMAN ? write_huffman : write_coded)(&coded, &s);
     GF_TRY(gf_text_check(&counted));
     GF_TRY(gf_text_check(&coded));
     bool smaller = models_help && coded.size < counted.size;
-    write_head(out, &s, smaller ? GF_LAYOUT_CODED : layout, smaller ? 0 : gap_bits, code);
+    write_head(out, &s, smaller ? entropy : layout, smaller ? 0 : gap_bits, code);
     const gf_text *body = smaller ? &coded : &counted;
     gf_text_append_bytes(out, body->data, body->size);
     status = gf_text_check(out);

@@ -1,4 +1,4 @@
-/* One tensor of the packed form: the smallest of four layouts, values as codes where the views
+/* One tensor of the packed form: the smallest of these layouts, values as codes where the views
  * of the parameter give codes that decode to the very same floats.
  *
  *   record := layout u8, value bits u8, gap bits u8,
@@ -14,6 +14,9 @@
  *             number means so many zeros and no value (Han et al. 2016, 1510.00149, section 2)
  *   coded:    per value, where some are zero, the decision whether it is; then the value, codes
  *             with their highest eight bits modelled, floats as they are (range.h)
+ *   huffman:  in place of coded where the code asks for it: the table of gaps where some are zero,
+ *             the table of codes (huffman.h), then as relative with gaps of 8 bits, both as
+ *             Huffman's codes (1510.00149, section 4); codes of 8 bits at most
  * Numbers are little-endian. Values of 32 bits are the floats themselves. The code of a sign is 1
  * for the scale and 0 for its negative; zeros have none, so that dense cannot hold them; the same
  * holds for codebooks whose blocks are single values. Of larger blocks everything is stored, and

@@ -9,6 +9,7 @@ typedef enum gf_layout {
     GF_LAYOUT_BITMASK,
     GF_LAYOUT_RELATIVE,
     GF_LAYOUT_CODED,
+    GF_LAYOUT_HUFFMAN,
     GF_LAYOUT_COUNT
 } gf_layout;
 
@@ -20,7 +21,9 @@ enum {
     GF_FLAG_SIGNS = 8,
     GF_FLAG_CLUSTERS = 16
 };
-enum { GF_GAP_BITS_MOST = 16, GF_CLUSTER_BITS_MOST = 8 };
+enum { GF_GAP_BITS_MOST = 16, GF_CLUSTER_BITS_MOST = 8, GF_HUFFMAN_BITS_MOST = 8 };
+/* Of Huffman's layout: so many zeros and no value (1510.00149, section 2: 8 bits). */
+enum { GF_HUFFMAN_GAP = (1 << GF_HUFFMAN_BITS_MOST) - 1 };
 
 /* The models of the coded layout; "is the next one zero?" depends on the two before it. */
 typedef struct gf_coded_models {

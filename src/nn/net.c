@@ -277,6 +277,12 @@ static void remove_param(gf_net *net, int param)
             net->nodes[i].params[k] -= net->nodes[i].params[k] > param;
 }
 
+static void remove_unused_params(gf_net *net)
+{
+    for (int i = net->param_count - 1; i >= 0; i--)
+        if (!param_is_used(net, i)) remove_param(net, i);
+}
+
 gf_status gf_net_remove(gf_net *net, int node)
 {
     if (node < 1 || node >= net->node_count || net->nodes[node].input_count != 1)
@@ -290,8 +296,16 @@ gf_status gf_net_remove(gf_net *net, int node)
             (size_t)(net->node_count - node - 1) * sizeof *net->nodes);
     net->node_count--;
     shift_inputs(net, node + 1, -1);
-    for (int i = net->param_count - 1; i >= 0; i--)
-        if (!param_is_used(net, i)) remove_param(net, i);
+    remove_unused_params(net);
+    return gf_net_check(net);
+}
+
+gf_status gf_net_truncate(gf_net *net, int nodes)
+{
+    if (nodes < 2 || nodes > net->node_count)
+        return gf_fail(GF_INVALID, "of %d nodes %d cannot stay", net->node_count, nodes);
+    net->node_count = nodes;
+    remove_unused_params(net);
     return gf_net_check(net);
 }
 

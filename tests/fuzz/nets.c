@@ -56,7 +56,7 @@ static bool works_alone(const gf_method *method)
 }
 
 /* Weights from codebooks, single ones and whole kernels by turns: methods that make them train. */
-static void share_weights(gf_net *net)
+static void share_weights(gf_net *net, gf_coder coder)
 {
     gf_real book[4 * 9];
     uint8_t *codes;
@@ -65,7 +65,9 @@ static void share_weights(gf_net *net)
         gf_param *p = &net->params[i];
         if (p->role != GF_ROLE_WEIGHT) continue;
         bool kernels = i % 2 == 0 && p->dims[1] == 3 && p->dims[2] == 3;
-        const gf_cluster_options o = { .bits = 2, .block = kernels ? 9 : 1, .spatial = kernels };
+        const gf_cluster_options o = {
+            .bits = 2, .block = kernels ? 9 : 1, .spatial = kernels, .coder = coder
+        };
         if (!(codes = gf_alloc(gf_param_count(p), 1))) abort();
         for (size_t k = 0; k < gf_param_count(p); k++) codes[k] = k * k % 7 % 4;
         if (gf_cluster(p, &o, book, 4, codes) != GF_OK) abort();
@@ -83,10 +85,12 @@ void fuzz_each_net(fuzz_corpus *corpus, fuzz_with_net *with)
         with(corpus, net);
         gf_net_destroy(net);
     }
-    gf_net *shared = build(made[0].model);
-    share_weights(shared);
-    with(corpus, shared);
-    gf_net_destroy(shared);
+    for (int coder = GF_CODER_ARITHMETIC; coder <= GF_CODER_HUFFMAN; coder++) {
+        gf_net *shared = build(made[0].model);
+        share_weights(shared, (gf_coder)coder);
+        with(corpus, shared);
+        gf_net_destroy(shared);
+    }
     for (const gf_method *const *method = gf_methods; *method; method++) {
         if (!works_alone(*method)) continue;
         gf_net *net = build(made[0].model);

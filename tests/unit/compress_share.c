@@ -485,6 +485,27 @@ TEST("share: packed", "codes take their entropy, whatever is masked, and come ba
     gf_net_destroy(both);
 }
 
+TEST("share: packed", "Huffman's codes give the same network, and arithmetic coding is not larger")
+{
+    const char *model = "arch = resnet18\nwidth = 24\nblocks = 1,1\n";
+    gf_net *nets[2] = { small_net(model, 32), small_net(model, 32) };
+    const char *const texts[2] = { ONE_EPOCH "bits = 4\n",
+                                   ONE_EPOCH "bits = 4\ncoder = huffman\n" };
+    size_t bytes[2];
+    for (int i = 0; i < 2; i++) {
+        REQUIRE_OK(apply_method(nets[i], "magnitude", "amount = 0.8\n", NULL, NULL, 0));
+        REQUIRE_OK(apply_method(nets[i], "kmeans", texts[i], images_of(), NULL, 0));
+        bytes[i] = packed(nets[i]);
+    }
+    printf("packed: arithmetic %zu, Huffman %zu bytes\n", bytes[0], bytes[1]);
+    for (int i = 0; i < nets[0]->param_count; i++)
+        EXPECT(memcmp(nets[0]->params[i].value, nets[1]->params[i].value,
+                      gf_param_count(&nets[0]->params[i]) * sizeof(gf_real)) == 0);
+    EXPECT(bytes[0] < bytes[1] && bytes[1] < 1.2 * (double)bytes[0]);
+    gf_net_destroy(nets[0]);
+    gf_net_destroy(nets[1]);
+}
+
 /* ---- on real images ---- */
 
 TEST("share: kmeans", "training the centroids wins back what sharing two bits loses")

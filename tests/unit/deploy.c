@@ -2,6 +2,7 @@
  * twice. */
 #include "../../src/deploy/bits.h"
 #include "../../src/deploy/encode.h"
+#include "../../src/deploy/huffman.h"
 #include "../../src/deploy/layout.h"
 #include "../test.h"
 
@@ -205,6 +206,78 @@ TEST("deploy: entropy",
     }
 }
 
+TEST("deploy: huffman", "codes are as short as Huffman's on paper, and no code begins another")
+{
+    for (uint32_t salt = 0; salt < 30; salt++) {
+        const gf_random random = { .seed = salt, .purpose = GF_PURPOSE_TEST };
+        uint64_t weights[GF_HUFFMAN_SYMBOLS] = { 0 };
+        int counts[256] = { 0 }, symbols = 2 + (int)salt * 8;
+        gf_huffman huffman;
+        double kraft, total = 0;
+        for (uint32_t s = 0; s < (uint32_t)symbols; s++)
+            weights[s] =
+                gf_random_below(&random, s, 0, 3) ? gf_random_below(&random, s, 1, 500) : 0;
+        for (int s = 0; s < symbols; s++) counts[s] = (int)weights[s];
+        weights[255] = counts[255] = 7;
+        weights[0] = counts[0] = 1;
+        gf_huffman_build(&huffman, weights);
+        for (int s = 0; s < 256; s++) {
+            EXPECT((huffman.length[s] > 0) == (weights[s] > 0));
+            total += (double)weights[s] * huffman.length[s];
+        }
+        EXPECT_NEAR(total, huffman_bits(counts, 256, &kraft), 0);
+        for (int a = 0; a < 256; a++)
+            for (int b = 0; b < 256; b++) {
+                int shorter = huffman.length[a], longer = huffman.length[b];
+                if (a == b || !shorter || longer < shorter) continue;
+                EXPECT(huffman.code[b] >> (longer - shorter) != huffman.code[a]);
+            }
+    }
+}
+
+TEST("deploy: huffman", "weights like Fibonacci's numbers end at 15 bits; one symbol takes one")
+{
+    uint64_t weights[GF_HUFFMAN_SYMBOLS] = { 1, 1 };
+    gf_huffman huffman;
+    double kraft = 0;
+    for (int s = 2; s < 40; s++) weights[s] = weights[s - 1] + weights[s - 2];
+    gf_huffman_build(&huffman, weights);
+    for (int s = 0; s < 40; s++) {
+        EXPECT(huffman.length[s] >= 1 && huffman.length[s] <= GF_HUFFMAN_LENGTH);
+        kraft += ldexp(1, -huffman.length[s]);
+    }
+    EXPECT_NEAR(kraft, 1, 0);
+    memset(weights, 0, sizeof weights);
+    weights[77] = 5;
+    gf_huffman_build(&huffman, weights);
+    EXPECT_EQ(huffman.length[77], 1);
+}
+
+TEST("deploy: huffman", "what is written is read; lengths that no code has are refused")
+{
+    gf_text text = { 0 };
+    uint64_t weights[GF_HUFFMAN_SYMBOLS] = { 0 };
+    gf_huffman huffman, back;
+    gf_bit_writer writer = { .out = &text };
+    for (uint32_t i = 0; i < 5000; i++) weights[skewed(i, 8)]++;
+    gf_huffman_build(&huffman, weights);
+    gf_huffman_write_table(&writer, &huffman);
+    for (uint32_t i = 0; i < 5000; i++) gf_huffman_write(&writer, &huffman, skewed(i, 8));
+    gf_bits_flush(&writer);
+    gf_bit_reader reader = { .bytes = (const unsigned char *)text.data, .size = text.size };
+    REQUIRE_OK(gf_huffman_read_table(&back, &reader));
+    for (uint32_t i = 0; i < 5000; i++)
+        EXPECT_EQ(gf_huffman_read(&reader, &back), (int)skewed(i, 8));
+    EXPECT(!reader.exhausted && reader.next == text.size);
+    gf_text_release(&text);
+    const unsigned char crowded[] = { 2, 0x11, 0x01 }, none[] = { 0, 0 };
+    reader = (gf_bit_reader){ .bytes = crowded, .size = sizeof crowded };
+    EXPECT_STATUS(gf_huffman_read_table(&back, &reader), GF_CORRUPT);
+    reader = (gf_bit_reader){ .bytes = none, .size = sizeof none };
+    REQUIRE_OK(gf_huffman_read_table(&back, &reader));
+    EXPECT_EQ(gf_huffman_read(&reader, &back), -1);
+}
+
 /* The same decisions taken by exact fractions: of 64 bits, for as long as these are enough. */
 TEST("deploy: entropy", "the stream is a number inside the interval that the decisions leave")
 {
@@ -258,7 +331,7 @@ TEST("deploy: entropy", "numbers of every width come back, and exactly their byt
 
 /* Blocks of `size` values that lie `inner` apart; every third block zero where blocks are single.
  */
-static size_t book_trip(int size, size_t inner, int entries, int scales, bool zeros)
+static size_t book_trip(int size, size_t inner, int entries, int scales, bool zeros, gf_coder coder)
 {
     gf_real book[64 * 9], scale[4] = { 1, -0.3f, 2.5f, 0.01f }, values[COUNT], back[COUNT];
     uint8_t codes[COUNT];
@@ -266,6 +339,7 @@ static size_t book_trip(int size, size_t inner, int entries, int scales, bool ze
     size_t at = 0, used = COUNT / (4 * (size_t)size * inner) * 4 * (size_t)size * inner;
     const gf_code code = { .bits = 6,
                            .kind = GF_CODE_CLUSTERS,
+                           .coder = coder,
                            .symmetric = true,
                            .scale = scale,
                            .scales = scales,
@@ -275,7 +349,7 @@ static size_t book_trip(int size, size_t inner, int entries, int scales, bool ze
                            .blocks = { .size = size, .inner = inner } };
     for (int i = 0; i < entries * size; i++) book[i] = (gf_real)(i * i % 89 - 40.5);
     for (size_t b = 0; b < used / (size_t)size; b++) {
-        codes[b] = (uint8_t)(b * b % (size_t)entries);
+        codes[b] = (uint8_t)(skewed((uint32_t)b, 8) % (uint32_t)entries);
         for (int j = 0; j < size; j++) {
             size_t i = gf_blocks_at(code.blocks, b, j);
             gf_real s = scale[scales > 1 ? i / (used / 4) : 0];
@@ -301,15 +375,48 @@ TEST("deploy: codebooks", "blocks of any form come back bit for bit, at a code e
         int size;
         size_t inner;
     } forms[] = { { 1, 1 }, { 4, 1 }, { 9, 5 }, { 9, 1 } };
-    for (size_t f = 0; f < GF_COUNT(forms); f++)
-        for (int scales = 1; scales <= 4; scales += 3) {
-            size_t book = 64 * 4 * (size_t)forms[f].size, codes = COUNT / (size_t)forms[f].size;
-            size_t bytes = book_trip(forms[f].size, forms[f].inner, 64, scales, false);
-            EXPECT(bytes <= 20 + 8 + 16 + book + codes * 6 / 8 + 1);
-        }
-    size_t sparse = book_trip(1, 1, 64, 4, true);
-    EXPECT(sparse < 20 + 8 + 16 + 256 + COUNT * 2 / 3 * 6 / 8 + COUNT / 8);
-    book_trip(1, 1, 1, 1, true);
+    for (int coder = GF_CODER_ARITHMETIC; coder <= GF_CODER_HUFFMAN; coder++) {
+        for (size_t f = 0; f < GF_COUNT(forms); f++)
+            for (int scales = 1; scales <= 4; scales += 3) {
+                size_t book = 64 * 4 * (size_t)forms[f].size, codes = COUNT / (size_t)forms[f].size;
+                size_t bytes =
+                    book_trip(forms[f].size, forms[f].inner, 64, scales, false, (gf_coder)coder);
+                EXPECT(bytes <= 20 + 8 + 16 + book + codes * 6 / 8 + 1);
+            }
+        size_t sparse = book_trip(1, 1, 64, 4, true, (gf_coder)coder);
+        EXPECT(sparse < 20 + 8 + 16 + 256 + COUNT * 2 / 3 * 6 / 8 + COUNT / 8);
+        book_trip(1, 1, 1, 1, true, (gf_coder)coder);
+    }
+    printf("sparse codes: arithmetic %zu, Huffman %zu bytes\n",
+           book_trip(1, 1, 64, 4, true, GF_CODER_ARITHMETIC),
+           book_trip(1, 1, 64, 4, true, GF_CODER_HUFFMAN));
+}
+
+/* Codes, gaps of more than 255 zeros and lengths by hand: 20 bits of them are the whole stream. */
+TEST("deploy: codebooks", "Huffman's stream is two tables, then gap and code of each value")
+{
+    enum { FEW = 2000 };
+    gf_real book[2] = { 3, 4 }, scale = 1, values[FEW] = { 0 }, back[FEW];
+    uint8_t codes[FEW] = { 0 };
+    const gf_code code = { .kind = GF_CODE_CLUSTERS,
+                           .coder = GF_CODER_HUFFMAN,
+                           .scale = &scale,
+                           .scales = 1,
+                           .book = book,
+                           .codes = codes,
+                           .entries = 2,
+                           .blocks = { .size = 1, .inner = 1 } };
+    for (int i = 0; i < FEW; i += 2) values[i] = book[codes[i] = i % 8 == 6];
+    gf_text text = { 0 };
+    size_t at = 0;
+    REQUIRE_OK(gf_tensor_encode(&text, values, FEW, &code));
+    /* Head 20, codebook 8 + 8, scale 4; gaps 0 (once) and 1: 12 + 4 bits; codes: 8 + 8 bits; then
+     * two bits a value. */
+    EXPECT_EQ(text.data[0], 4);
+    EXPECT_EQ(text.size, 40 + 4 + FEW / 2 * 2 / 8);
+    REQUIRE_OK(gf_tensor_decode(back, FEW, (unsigned char *)text.data, text.size, &at));
+    EXPECT(memcmp(back, values, sizeof values) == 0);
+    gf_text_release(&text);
 }
 
 TEST("deploy: codebooks", "codes outside the book and blocks that do not fit are refused")

@@ -152,22 +152,13 @@ const gf_loss_kind gf_loss_hint = {
 
 /* ---- the regressor ---- */
 
-/* Marks in `held`, [params], what was trained and does not lead to the regressor, and holds it. */
-static gf_status hold_rest(bool *held, gf_net *net)
+/* What does not lead to the regressor stays as it is. */
+static gf_status hold_rest(bool **held, gf_net *net)
 {
-    gf_status status = GF_OK;
-    bool *leads = gf_alloc((size_t)net->node_count, sizeof *leads);
-    GF_TRY_ALLOC(leads);
-    leads[gf_net_find_node(net, REGRESSOR)] = true;
-    for (int n = net->node_count - 1; n >= 0; n--)
-        for (int i = 0; leads[n] && i < net->nodes[n].input_count; i++)
-            leads[net->nodes[n].inputs[i]] = true;
-    for (int i = 0; i < net->param_count; i++) held[i] = net->params[i].trainable;
-    for (int n = 0; n < net->node_count; n++)
-        for (int i = 0; leads[n] && i < net->nodes[n].param_count; i++)
-            held[net->nodes[n].params[i]] = false;
-    for (int i = 0; i < net->param_count; i++)
-        if (held[i]) net->params[i].trainable = false;
+    gf_status status;
+    bool *leads = NULL;
+    GF_TRY(gf_nodes_before(&leads, net, gf_net_find_node(net, REGRESSOR)));
+    GF_TRY(gf_params_hold(held, net, leads));
 out:
     free(leads);
     return status;
@@ -178,8 +169,7 @@ static gf_status remove_regressor(gf_net *net, const bool *held)
 {
     gf_status status;
     GF_TRY(gf_net_remove(net, gf_net_find_node(net, REGRESSOR)));
-    for (int i = 0; i < net->param_count; i++)
-        if (held[i]) net->params[i].trainable = true;
+    gf_params_let_go(net, held);
 out:
     return status;
 }
@@ -217,8 +207,7 @@ static gf_status apply(const gf_method_call *call, const void *options)
     job.terms = &term;
     job.term_count = 1;
     GF_TRY(prepare(call, o));
-    GF_TRY_ALLOC(held = gf_alloc((size_t)call->net->param_count, sizeof *held));
-    GF_TRY(hold_rest(held, call->net));
+    GF_TRY(hold_rest(&held, call->net));
     GF_TRY(gf_train(&job));
     GF_TRY(remove_regressor(call->net, held));
 out:

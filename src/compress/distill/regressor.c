@@ -2,19 +2,6 @@
  * that optimizers and checkpoints know them. */
 #include "distill.h"
 
-#include <math.h>
-
-static void initialize(gf_param *param, int channels, const gf_method_call *call)
-{
-    const gf_random random = { .seed = call->seed,
-                               .ordinal = call->ordinal,
-                               .purpose = GF_PURPOSE_INIT };
-    for (size_t i = 0; i < gf_param_count(param); i++)
-        param->value[i] =
-            (gf_real)((2 * gf_random_uniform(&random, gf_hash32(param->name), (uint32_t)i) - 1) /
-                      sqrt(channels));
-}
-
 /* Changes places with the logits: the node that was added last stands before them. */
 static void put_before_logits(gf_net *net, int *node)
 {
@@ -37,8 +24,7 @@ gf_status gf_regressor_add_conv(const gf_method_call *call, int *node, const cha
                                             .groups = 1,
                                             .bias = bias };
     GF_TRY(gf_net_add(net, node, "conv", name, &attributes, &from, 1));
-    for (int i = 0; i < net->nodes[*node].param_count; i++)
-        initialize(&net->params[net->nodes[*node].params[i]], before, call);
+    gf_params_draw(call, &net->nodes[*node], before);
     put_before_logits(net, node);
 out:
     return status;

@@ -168,6 +168,7 @@ static void code(const gf_view *view, const gf_param *param, gf_code *code)
     const gf_cluster_options *o = options_of(view);
     code->bits = (double)o->bits / o->block;
     code->kind = GF_CODE_CLUSTERS;
+    code->coder = (gf_coder)o->coder;
     code->symmetric = true;
     code->book = reals_of(view, BOOK);
     code->codes = codes_of(view);
@@ -277,6 +278,8 @@ static const gf_field fields[] = {
              "blocks are kernels of one input channel"),
     GF_FIELD(gf_cluster_options, average, NULL, NULL, "",
              "entries learn from the mean of gradients, not from their sum"),
+    GF_FIELD_WORD(gf_cluster_options, coder, "arithmetic", "arithmetic|huffman",
+                  "of the packed codes"),
     GF_FIELD_END,
 };
 

@@ -5,7 +5,9 @@
  * entropy coded (section 4; src/deploy/encode.h).
  * Choices: a layer has at most one centroid per four weights, so that small ones do not grow. By
  * default a centroid learns from the mean of its members' gradients: the paper's sum makes steps
- * that grow with the layer, and needs a rate as small as a cluster is large. */
+ * that grow with the layer, and needs a rate as small as a cluster is large. By default too codes
+ * are packed by an adaptive arithmetic coder, which stores no tables and spends less than a bit
+ * where it can; `coder = "huffman"` is the paper's. Both give back the same network. */
 #include "share.h"
 
 #include <stdlib.h>
@@ -13,7 +15,7 @@
 
 typedef struct kmeans_options {
     gf_train_options train;
-    int bits, linear_bits, rounds, gradient;
+    int bits, linear_bits, rounds, gradient, coder;
 } kmeans_options;
 
 enum { MEAN, SUM };
@@ -37,7 +39,7 @@ static int lower_bits(int bits, size_t count)
     return bits;
 }
 
-gf_status gf_share_weights(gf_param *weight, int bits, bool average, int rounds,
+gf_status gf_share_weights(gf_param *weight, const gf_cluster_options *wanted, int rounds,
                            const gf_kernels *kernels)
 {
     gf_status status;
@@ -48,9 +50,8 @@ gf_status gf_share_weights(gf_param *weight, int bits, bool average, int rounds,
     GF_TRY_ALLOC(values && kept && codes);
     gf_param_effective(weight, kernels, values);
     size_t unmasked = gather(kept, values, weight);
-    const gf_cluster_options made = { .bits = lower_bits(bits, unmasked),
-                                      .block = 1,
-                                      .average = average };
+    gf_cluster_options made = *wanted;
+    made.bits = lower_bits(wanted->bits, unmasked);
     int entries = unmasked ? 1 << made.bits : 1;
     if (unmasked) GF_TRY(gf_kmeans(book, &entries, kept, unmasked, rounds));
     for (size_t i = 0; i < count; i++)
@@ -69,9 +70,12 @@ static gf_status share_all(gf_net *net, const kmeans_options *o, const gf_kernel
     for (int n = 0; n < net->node_count; n++) {
         const gf_node *node = &net->nodes[n];
         bool linear = strcmp(node->kind->schema.name, "linear") == 0;
+        const gf_cluster_options wanted = { .bits = linear ? o->linear_bits : o->bits,
+                                            .block = 1,
+                                            .coder = o->coder,
+                                            .average = o->gradient == MEAN };
         if (gf_node_has_weight(node))
-            GF_TRY(gf_share_weights(gf_node_weight(net, node), linear ? o->linear_bits : o->bits,
-                                    o->gradient == MEAN, o->rounds, kernels));
+            GF_TRY(gf_share_weights(gf_node_weight(net, node), &wanted, o->rounds, kernels));
     }
 out:
     return status;
@@ -95,7 +99,11 @@ static const gf_field fields[] = {
              "of a code in fully connected layers"),
     GF_FIELD(kmeans_options, rounds, "300", "[0, 100000]", "", "of k-means at most"),
     GF_FIELD_WORD(kmeans_options, gradient, "mean", "mean|sum",
-                  "what a centroid learns from: of its members' gradients"),
+                  "of its members' gradients, which a centroid learns from; the paper's sum needs "
+                  "a rate as small as clusters are large"),
+    GF_FIELD_WORD(kmeans_options, coder, "arithmetic", "arithmetic|huffman",
+                  "of packed codes and zeros; huffman is the paper's (section 4), arithmetic "
+                  "stores no tables and takes fewer bytes"),
     GF_FIELD_END,
 };
 

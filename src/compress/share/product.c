@@ -182,12 +182,13 @@ static gf_status share_layer(const gf_method_call *call, const product_options *
     gf_param *weight = gf_node_weight(call->net, node);
     int size = weight->dims[1] * weight->dims[2];
     gf_real root[GF_CLUSTER_BLOCK * GF_CLUSTER_BLOCK];
+    const gf_cluster_options single = { .bits = o->single_bits, .block = 1, .average = true };
     const gf_random random = { .seed = call->seed,
                                .ordinal = call->ordinal,
                                .purpose = GF_PURPOSE_METHOD,
                                .epoch = gf_hash32(node->name) };
     if (size == 1 || size > GF_CLUSTER_BLOCK)
-        return gf_share_weights(weight, o->single_bits, true, SINGLE_ROUNDS, call->kernels);
+        return gf_share_weights(weight, &single, SINGLE_ROUNDS, call->kernels);
     GF_TRY(find_root(root, call, o, node, &random));
     GF_TRY(share_kernels(weight, root, o, call->kernels, &random));
 out:

@@ -12,6 +12,7 @@ typedef struct gf_cluster_options {
     int block;    /* values of an entry of the codebook */
     bool spatial; /* a block is a filter's kernel for one input channel; else neighbouring channels
                    */
+    int coder;    /* gf_coder of the codes where they are packed */
     bool average; /* centroids learn from the mean of their members' gradients; else from the sum */
 } gf_cluster_options;
 
@@ -36,8 +37,8 @@ void gf_kmeans_means(gf_real *means, const uint8_t *codes, const gf_real *points
                      int size, int entries);
 
 /* The weight's values, where they are not masked, from a codebook by gf_kmeans of 2^bits entries,
- * fewer where there are less than four members for each. */
-gf_status gf_share_weights(gf_param *weight, int bits, bool average, int rounds,
+ * fewer where there are less than four members for each. wanted: the view's options, block 1. */
+gf_status gf_share_weights(gf_param *weight, const gf_cluster_options *wanted, int rounds,
                            const gf_kernels *kernels);
 
 /* root [size, size] with root^T root proportional to gram, a little of the identity added; the

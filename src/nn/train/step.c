@@ -12,6 +12,7 @@ static gf_random random_of(const gf_trainer *t, gf_purpose purpose)
                         .epoch = (uint32_t)t->epoch };
 }
 
+/* Images of the step that is to be done. */
 static int batch_size(const gf_trainer *t)
 {
     int left = t->images - t->step * t->options.batch;
@@ -28,9 +29,27 @@ static void run_teachers(gf_trainer *t, int count)
     }
 }
 
-/* Images and targets: 1 on the label, or its share where the augmentations mix images. */
-static void load_batch(gf_trainer *t, int count)
+/* The task's inputs and answers out of the images that were loaded for it. */
+static void make_task(gf_trainer *t, int images)
 {
+    const gf_random random = random_of(t, GF_PURPOSE_METHOD);
+    gf_shape image = t->job->net->nodes[0].shape;
+    const gf_pretext_call call = { .inputs = gf_run_input(t->run),
+                                   .answers = t->labels,
+                                   .images = t->questions,
+                                   .positions = t->positions + t->step * t->options.batch,
+                                   .count = images,
+                                   .height = image.height,
+                                   .width = image.width,
+                                   .channels = image.channels,
+                                   .random = &random };
+    t->job->task->make(t->job->task, &call);
+}
+
+/* Images and targets: 1 on the label, or its share where the augmentations mix images. */
+static void load_batch(gf_trainer *t, int images)
+{
+    int count = images * t->answers;
     const gf_random augment = random_of(t, GF_PURPOSE_AUGMENT);
     const gf_random mix = random_of(t, GF_PURPOSE_MIX);
     gf_shape image = t->job->net->nodes[0].shape;
@@ -44,8 +63,9 @@ static void load_batch(gf_trainer *t, int count)
                                .random = &mix,
                                .index = (uint32_t)t->step,
                                .share = (double)t->epoch / t->options.epochs };
-    gf_data_batch(call.images, t->labels, t->job->data, GF_TRAIN,
-                  t->positions + t->step * t->options.batch, count, t->chain, &augment);
+    gf_data_batch(t->job->task ? t->questions : call.images, t->labels, t->job->data, t->split,
+                  t->positions + t->step * t->options.batch, images, t->chain, &augment);
+    if (t->job->task) make_task(t, images);
     for (int i = 0; i < count; i++)
         for (int k = 0; k < t->classes; k++) t->target[i * t->classes + k] = k == t->labels[i];
     gf_data_mix(&call, t->chain);
@@ -134,15 +154,15 @@ static double lap(double *last)
 gf_status gf_trainer_step(gf_trainer *t, double rate)
 {
     gf_status status;
-    int count = batch_size(t);
+    int images = batch_size(t), count = images * t->answers;
     double loss = 0, clock = gf_clock();
-    gf_step_times times = { .images = count, .rate = rate };
+    gf_step_times times = { .images = images, .rate = rate };
     gf_random draws = random_of(t, GF_PURPOSE_DROPOUT);
     draws.epoch = (uint32_t)t->updates; /* other draws in each step */
-    load_batch(t, count);
+    load_batch(t, images);
     times.data = lap(&clock);
-    run_teachers(t, count);
-    gf_run_forward(t->run, count, GF_MODE_TRAIN, &draws);
+    run_teachers(t, images);
+    gf_run_forward(t->run, images * t->inputs, GF_MODE_TRAIN, &draws);
     times.forward = lap(&clock);
     count_correct(t, count);
     smooth_target(t, count);

@@ -52,7 +52,8 @@ static gf_status validate(gf_trainer *t, gf_scores *scores)
     *scores = (gf_scores){ .loss = NAN, .accuracy = NAN };
     if (gf_data_count(t->job->data, GF_VALIDATION) == 0) return GF_OK;
     gf_trainer_swap_average(t);
-    status = gf_evaluate(scores, t->job->net, t->job->data, GF_VALIDATION, t->job->kernels);
+    status = gf_evaluate_pretext(scores, t->job->net, t->job->data, GF_VALIDATION, t->job->task,
+                                 t->job->kernels);
     gf_trainer_swap_average(t);
     GF_TRY(status);
     if (!isfinite(scores->loss))

@@ -37,11 +37,13 @@ out:
 static gf_status make_buffers(gf_trainer *t)
 {
     gf_status status = GF_OK;
-    size_t batch = (size_t)t->options.batch, classes = (size_t)t->classes;
+    size_t batch = (size_t)t->options.batch, rows = batch * (size_t)t->answers;
+    size_t classes = (size_t)t->classes, image = gf_shape_count(t->job->net->nodes[0].shape);
     t->positions = gf_alloc((size_t)t->images, sizeof *t->positions);
-    t->labels = gf_alloc(batch, sizeof *t->labels);
-    t->target = gf_alloc(batch * classes, sizeof *t->target);
-    t->losses = gf_alloc(batch, sizeof *t->losses);
+    t->labels = gf_alloc(batch > rows ? batch : rows, sizeof *t->labels);
+    t->target = gf_alloc(rows * classes, sizeof *t->target);
+    t->losses = gf_alloc(rows, sizeof *t->losses);
+    if (t->job->task) GF_TRY_ALLOC(t->questions = gf_alloc(batch * image, sizeof *t->questions));
     GF_TRY_ALLOC(t->positions && t->labels && t->target && t->losses);
 out:
     return status;
@@ -66,12 +68,15 @@ gf_status gf_trainer_init(gf_trainer *t, const gf_train_job *job)
     if (t->schedule.kind->observe && gf_data_count(job->data, GF_VALIDATION) == 0)
         return gf_fail(GF_INVALID, "%sschedule.policy = \"%s\" needs validation images",
                        job->prefix, t->schedule.kind->schema.name);
-    t->images = gf_data_count(job->data, GF_TRAIN);
-    t->classes = gf_data_classes(job->data);
+    t->split = job->task ? GF_UNLABELLED : GF_TRAIN;
+    t->images = gf_data_count(job->data, t->split);
+    t->classes = job->task ? job->task->classes : gf_data_classes(job->data);
+    t->inputs = job->task ? job->task->inputs : 1;
+    t->answers = job->task ? job->task->answers : 1;
     t->steps = count_steps(t->images, t->options.batch);
     if (t->steps == 0) return gf_fail(GF_INVALID, "%d training images are too few", t->images);
     GF_TRY(gf_kernels_with(&kernels, job->kernels, (gf_numerics)t->options.numerics));
-    GF_TRY(gf_run_create(&t->run, job->net, kernels, t->options.batch, true));
+    GF_TRY(gf_run_create(&t->run, job->net, kernels, t->options.batch * t->inputs, true));
     GF_TRY(make_teachers(t));
     GF_TRY(make_terms(t));
     GF_TRY(gf_trainer_make_buffers(t));
@@ -92,6 +97,7 @@ void gf_trainer_release(gf_trainer *t)
     gf_trainer_release_buffers(t);
     free(t->positions);
     free(t->labels);
+    free(t->questions);
     free(t->target);
     free(t->losses);
     gf_augment_chain_destroy(t->chain);

@@ -51,7 +51,10 @@ typedef struct gf_trainer {
     int *positions; /* [train images]: this epoch's order */
     int *labels;
     gf_real *target, *losses; /* [batch, classes], [batch] */
+    gf_split split;
+    gf_real *questions; /* [batch, height, width, channels]: what a task is made of; or NULL */
     int classes, images, steps;
+    int inputs, answers; /* of each image: 1, or the task's */
 
     int epoch, step; /* next to be done, from 0 */
     int64_t updates; /* steps done since the beginning */
@@ -75,6 +78,10 @@ gf_status gf_trainer_save(const gf_trainer *trainer, gf_artifact *state);
 gf_status gf_trainer_restore(gf_trainer *trainer, const gf_artifact *state);
 /* Puts the network of a saved state into job->net; before the trainer is made. */
 gf_status gf_train_restore_net(gf_net *net, const gf_artifact *state);
+
+/* gf_evaluate on a task; NULL: on the labels. */
+gf_status gf_evaluate_pretext(gf_scores *scores, gf_net *net, const gf_data *data, gf_split split,
+                              const gf_pretext *task, const gf_kernels *kernels);
 
 /* Place of the largest of count values, the first of equal ones. */
 int gf_argmax(const gf_real *values, int count);

@@ -123,11 +123,15 @@ digests() { (cd "$1" && artifacts . '%p\n' | xargs -r sha256sum); }
 
 # Open MPI's launcher may stay by itself when a rank dies while it connects (seen once in 800 instants;
 # hpc/supervise.sh ends it by the silence of the run): a minute alone is counted, and is no fault of ours.
-outlives_ranks() { # until mpirun has ended, or is stuck
-    alone=0
-    for second in $(seq $limit); do
+outlives_ranks() { # until mpirun has ended, or is stuck; its time alone is not the ranks' time
+    alone=0 waited=0
+    while [ $waited -lt $limit ]; do
         patience 1 is_over && return 1
-        if [ -z "$(of_session | grep -v mpirun)" ]; then alone=$((alone + 1)); else alone=0; fi
+        if [ -n "$(of_session | grep -v mpirun)" ]; then
+            alone=0 waited=$((waited + 1))
+            continue
+        fi
+        alone=$((alone + 1))
         [ $alone -lt 60 ] || return 0
     done
     wrong "mpirun does not end: $(of_session | tr '\n' ' ')"

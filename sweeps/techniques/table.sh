@@ -35,6 +35,7 @@ for points in */points.csv; do
         NR == 1 { for (i = fields($0); i > 0; i--) at[value[i]] = i; next }
         {
             fields($0)
+            if (value[at["accuracy"]] == "") next # not finished
             printf "%.6f\t| %s | %s | %.2f | %.2f | %s | %.2f M | %.4f | %.4f | %.1f |\n", value[at["accuracy"]],
                    family, value[at["label"]], 100 * value[at["accuracy"]], 100 * value[at["test_accuracy"]],
                    bytes(value[at["bytes"]]), value[at["macs"]] / 1e6, value[at["score.nominal"]],

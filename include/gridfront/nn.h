@@ -259,6 +259,8 @@ typedef struct gf_conv_attributes {
     int filters, kernel_height, kernel_width, stride, pad_height, pad_width, groups;
     bool bias;
 } gf_conv_attributes;
+/* The convolution that these are on images of that shape. */
+gf_conv_shape gf_conv_shape_on(int batch, gf_shape in, const gf_conv_attributes *attributes);
 typedef struct gf_linear_attributes {
     int features;
     bool bias;

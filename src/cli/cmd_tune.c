@@ -43,27 +43,16 @@ out:
 static bool convolution_of(gf_conv_shape *out, const gf_net *net, const gf_node *node, int batch)
 {
     gf_shape in = net->nodes[node->inputs[0]].shape;
-    gf_conv_shape s = { .batch = batch,
-                        .height = in.height,
-                        .width = in.width,
-                        .channels = in.channels,
-                        .kernel_height = 1,
-                        .kernel_width = 1,
-                        .stride = 1,
-                        .groups = 1 };
     if (node->kind == gf_layer_kind_find("conv")) {
-        const gf_conv_attributes *a = (const void *)node->attributes;
-        s.filters = a->filters;
-        s.kernel_height = a->kernel_height, s.kernel_width = a->kernel_width;
-        s.pad_height = a->pad_height, s.pad_width = a->pad_width;
-        s.stride = a->stride, s.groups = a->groups;
-    } else if (node->kind == gf_layer_kind_find("linear")) {
-        s.filters = ((const gf_linear_attributes *)(const void *)node->attributes)->features;
-    } else {
-        return false;
+        *out = gf_conv_shape_on(batch, in, (const void *)node->attributes);
+        return true;
     }
-    gf_conv_shape_finish(&s);
-    *out = s;
+    if (node->kind != gf_layer_kind_find("linear")) return false;
+    const gf_linear_attributes *a = (const void *)node->attributes;
+    const gf_conv_attributes one = {
+        .filters = a->features, .kernel_height = 1, .kernel_width = 1, .stride = 1, .groups = 1
+    };
+    *out = gf_conv_shape_on(batch, in, &one);
     return true;
 }
 

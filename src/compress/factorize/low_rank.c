@@ -71,18 +71,11 @@ static void derive_factors(layer *l, const gf_conv_attributes *a, bool spatial)
 /* MACs of a convolution of these attributes, and the size of its output in *image. */
 static int64_t macs_of(gf_shape *image, const gf_conv_attributes *a, int channels, int filters)
 {
-    gf_conv_shape shape = { .batch = 1,
-                            .height = image->height,
-                            .width = image->width,
-                            .channels = channels,
-                            .filters = filters,
-                            .kernel_height = a->kernel_height,
-                            .kernel_width = a->kernel_width,
-                            .stride = a->stride,
-                            .pad_height = a->pad_height,
-                            .pad_width = a->pad_width,
-                            .groups = 1 };
-    gf_conv_shape_finish(&shape);
+    gf_conv_attributes plain = *a;
+    plain.filters = filters;
+    plain.groups = 1;
+    const gf_shape in = { .height = image->height, .width = image->width, .channels = channels };
+    gf_conv_shape shape = gf_conv_shape_on(1, in, &plain);
     image->height = shape.out_height;
     image->width = shape.out_width;
     return gf_conv_macs(&shape);

@@ -1,6 +1,34 @@
 /* Weight and bias of convolutions and fully connected layers, each of which may be frozen. */
 #include "affine.h"
 
+gf_conv_shape gf_conv_shape_on(int batch, gf_shape in, const gf_conv_attributes *a)
+{
+    gf_conv_shape shape = { .batch = batch,
+                            .height = in.height,
+                            .width = in.width,
+                            .channels = in.channels,
+                            .filters = a->filters,
+                            .kernel_height = a->kernel_height,
+                            .kernel_width = a->kernel_width,
+                            .stride = a->stride,
+                            .pad_height = a->pad_height,
+                            .pad_width = a->pad_width,
+                            .groups = a->groups };
+    gf_conv_shape_finish(&shape);
+    return shape;
+}
+
+gf_status gf_conv_out(gf_shape *out, const gf_shape *in, const gf_conv_attributes *a)
+{
+    if (in->height + 2 * a->pad_height < a->kernel_height ||
+        in->width + 2 * a->pad_width < a->kernel_width)
+        return gf_fail(GF_INVALID, "an image of %d x %d is smaller than the kernel of %d x %d",
+                       in->height, in->width, a->kernel_height, a->kernel_width);
+    gf_conv_shape s = gf_conv_shape_on(1, *in, a);
+    *out = (gf_shape){ .height = s.out_height, .width = s.out_width, .channels = a->filters };
+    return GF_OK;
+}
+
 int gf_affine_params(gf_param_spec *specs, const gf_conv_shape *s, bool bias)
 {
     specs[0] = (gf_param_spec){ .suffix = "weight",

@@ -2,23 +2,6 @@
  * c / groups], optional bias [filters]. */
 #include "affine.h"
 
-static gf_conv_shape conv_shape(int batch, gf_shape in, const gf_conv_attributes *a)
-{
-    gf_conv_shape shape = { .batch = batch,
-                            .height = in.height,
-                            .width = in.width,
-                            .channels = in.channels,
-                            .filters = a->filters,
-                            .kernel_height = a->kernel_height,
-                            .kernel_width = a->kernel_width,
-                            .stride = a->stride,
-                            .pad_height = a->pad_height,
-                            .pad_width = a->pad_width,
-                            .groups = a->groups };
-    gf_conv_shape_finish(&shape);
-    return shape;
-}
-
 static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void *attributes)
 {
     (void)inputs;
@@ -26,40 +9,34 @@ static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void
     if (in->channels % a->groups || a->filters % a->groups)
         return gf_fail(GF_INVALID, "%d input channels and %d filters are no multiples of %d groups",
                        in->channels, a->filters, a->groups);
-    if (in->height + 2 * a->pad_height < a->kernel_height ||
-        in->width + 2 * a->pad_width < a->kernel_width)
-        return gf_fail(GF_INVALID, "an image of %d x %d is smaller than the kernel of %d x %d",
-                       in->height, in->width, a->kernel_height, a->kernel_width);
-    gf_conv_shape s = conv_shape(1, *in, a);
-    *out = (gf_shape){ .height = s.out_height, .width = s.out_width, .channels = a->filters };
-    return GF_OK;
+    return gf_conv_out(out, in, a);
 }
 
 static int params(gf_param_spec *specs, const gf_shape *in, const void *attributes)
 {
     const gf_conv_attributes *a = attributes;
-    gf_conv_shape s = conv_shape(1, *in, a);
+    gf_conv_shape s = gf_conv_shape_on(1, *in, a);
     return gf_affine_params(specs, &s, a->bias);
 }
 
 static void forward(const gf_layer_call *call)
 {
     const gf_conv_attributes *a = call->attributes;
-    gf_conv_shape s = conv_shape(call->batch, call->in_shape[0], a);
+    gf_conv_shape s = gf_conv_shape_on(call->batch, call->in_shape[0], a);
     gf_affine_forward(call, &s, a->bias);
 }
 
 static void backward(const gf_layer_call *call)
 {
     const gf_conv_attributes *a = call->attributes;
-    gf_conv_shape s = conv_shape(call->batch, call->in_shape[0], a);
+    gf_conv_shape s = gf_conv_shape_on(call->batch, call->in_shape[0], a);
     gf_affine_backward(call, &s, a->bias);
 }
 
 static int64_t macs(const gf_shape *in, gf_shape out, const void *attributes)
 {
     (void)out;
-    gf_conv_shape s = conv_shape(1, *in, attributes);
+    gf_conv_shape s = gf_conv_shape_on(1, *in, attributes);
     return gf_conv_macs(&s);
 }
 

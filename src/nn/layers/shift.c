@@ -9,35 +9,12 @@
 
 enum { WEIGHT, POSITION, BIAS };
 
-static gf_conv_shape conv_shape(int batch, gf_shape in, const gf_conv_attributes *a)
-{
-    gf_conv_shape shape = { .batch = batch,
-                            .height = in.height,
-                            .width = in.width,
-                            .channels = in.channels,
-                            .filters = a->filters,
-                            .kernel_height = a->kernel_height,
-                            .kernel_width = a->kernel_width,
-                            .stride = a->stride,
-                            .pad_height = a->pad_height,
-                            .pad_width = a->pad_width,
-                            .groups = 1 };
-    gf_conv_shape_finish(&shape);
-    return shape;
-}
-
 static gf_status shape(gf_shape *out, const gf_shape *in, int inputs, const void *attributes)
 {
     const gf_conv_attributes *a = attributes;
     (void)inputs;
     if (a->groups != 1) return gf_fail(GF_INVALID, "%d groups; shifts have one", a->groups);
-    if (in->height + 2 * a->pad_height < a->kernel_height ||
-        in->width + 2 * a->pad_width < a->kernel_width)
-        return gf_fail(GF_INVALID, "an image of %d x %d is smaller than the kernel of %d x %d",
-                       in->height, in->width, a->kernel_height, a->kernel_width);
-    gf_conv_shape s = conv_shape(1, *in, a);
-    *out = (gf_shape){ .height = s.out_height, .width = s.out_width, .channels = a->filters };
-    return GF_OK;
+    return gf_conv_out(out, in, a);
 }
 
 static int params(gf_param_spec *specs, const gf_shape *in, const void *attributes)
@@ -87,7 +64,7 @@ static void poison(gf_real *out, size_t count)
 static void forward(const gf_layer_call *call)
 {
     const gf_conv_attributes *a = call->attributes;
-    gf_conv_shape s = conv_shape(call->batch, call->in_shape[0], a);
+    gf_conv_shape s = gf_conv_shape_on(call->batch, call->in_shape[0], a);
     const gf_conv_end end = { .bias = a->bias ? call->weight[BIAS] : NULL,
                               .residual = call->residual,
                               .epilogue = call->epilogue };
@@ -125,7 +102,7 @@ static void input_gradient(const gf_layer_call *call, const gf_conv_shape *s, gf
 
 static void backward(const gf_layer_call *call)
 {
-    gf_conv_shape s = conv_shape(call->batch, call->in_shape[0], call->attributes);
+    gf_conv_shape s = gf_conv_shape_on(call->batch, call->in_shape[0], call->attributes);
     size_t count = slices_of(&s) * (size_t)s.kernel_height * (size_t)s.kernel_width;
     gf_real *whole = gf_scratch_get(call->scratch, count * sizeof *whole);
     gf_scratch *inner = gf_scratch_inner(call->scratch);

@@ -17,11 +17,6 @@ static int params(gf_param_spec *specs, const gf_shape *in, const void *attribut
     return 2;
 }
 
-static size_t count_of(const gf_layer_call *call)
-{
-    return (size_t)call->batch * gf_shape_count(call->out_shape);
-}
-
 static gf_bits_grids grids_of(const gf_layer_call *call)
 {
     const gf_real *range = call->weight[RANGE];
@@ -34,9 +29,9 @@ static void forward(const gf_layer_call *call)
     if (call->mode != GF_MODE_EVALUATE) gf_quant_range_observe(call, a->momentum);
     if (call->mode != GF_MODE_CALIBRATE && !gf_quant_range_is_empty(call->weight[RANGE])) {
         gf_bits_grids grids = grids_of(call);
-        gf_bits_forward(call->out, call->in[0], count_of(call), &grids);
-    } else if (call->out != call->in[0]) {
-        call->kernels->copy(call->out, call->in[0], count_of(call));
+        gf_bits_forward(call->out, call->in[0], gf_quant_values(call), &grids);
+    } else {
+        gf_quant_pass(call);
     }
 }
 
@@ -45,8 +40,8 @@ static void backward(const gf_layer_call *call)
 {
     const gf_bits_attributes *a = call->attributes;
     gf_bits_grids grids = grids_of(call);
-    double sum = gf_bits_backward(call->d_in[0], call->d_out, call->in[0], count_of(call), &grids,
-                                  call->d_in_add[0]);
+    double sum = gf_bits_backward(call->d_in[0], call->d_out, call->in[0], gf_quant_values(call),
+                                  &grids, call->d_in_add[0]);
     if (call->d_weight[LENGTH])
         *call->d_weight[LENGTH] = call->mode == GF_MODE_TRAIN ? (gf_real)(sum + a->price) : 0;
 }

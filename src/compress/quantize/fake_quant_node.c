@@ -20,11 +20,6 @@ static int params(gf_param_spec *specs, const gf_shape *in, const void *attribut
     return 1;
 }
 
-static size_t count_of(const gf_layer_call *call)
-{
-    return (size_t)call->batch * gf_shape_count(call->out_shape);
-}
-
 bool gf_quant_range_is_empty(const gf_real *range)
 {
     return range[LOW] == 0 && range[HIGH] == 0;
@@ -51,7 +46,7 @@ static void move(gf_real *range, gf_real low, gf_real high, double momentum)
 void gf_quant_range_observe(const gf_layer_call *call, double momentum)
 {
     gf_real low, high;
-    call->kernels->range(&low, &high, call->in[0], count_of(call));
+    call->kernels->range(&low, &high, call->in[0], gf_quant_values(call));
     if (call->mode == GF_MODE_CALIBRATE)
         widen(call->weight[0], low, high);
     else
@@ -74,7 +69,7 @@ static void forward(const gf_layer_call *call)
     if (call->mode != GF_MODE_EVALUATE) gf_quant_range_observe(call, a->momentum);
     if (call->mode == GF_MODE_CALIBRATE || gf_quant_range_is_empty(range)) {
         call->cache[CACHE_SCALE] = 0;
-        if (call->out != call->in[0]) call->kernels->copy(call->out, call->in[0], count_of(call));
+        gf_quant_pass(call);
         return;
     }
     gf_quant_grid grid = grid_of(call);
@@ -94,10 +89,8 @@ static void backward(const gf_layer_call *call)
             call->d_in[0], call->d_out, call->in[0], &call->cache[CACHE_SCALE],
             &call->cache[CACHE_ZERO], grid.low, grid.high, (size_t)call->batch,
             gf_shape_count(call->out_shape), false, call->d_in_add[0]);
-    else if (call->d_in_add[0])
-        call->kernels->accumulate(call->d_in[0], call->d_out, count_of(call));
     else
-        call->kernels->copy(call->d_in[0], call->d_out, count_of(call));
+        gf_quant_pass_gradient(call);
 }
 
 static size_t cache(int batch, const gf_shape *in, gf_shape out, const void *attributes)

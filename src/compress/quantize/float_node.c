@@ -14,15 +14,10 @@ static int params(gf_param_spec *specs, const gf_shape *in, const void *attribut
     return a->scale != GF_FLOAT_SCALE_NONE;
 }
 
-static size_t count_of(const gf_layer_call *call)
-{
-    return (size_t)call->batch * gf_shape_count(call->out_shape);
-}
-
 static void observe(const gf_layer_call *call)
 {
     gf_real low, high, *most = call->weight[0];
-    call->kernels->range(&low, &high, call->in[0], count_of(call));
+    call->kernels->range(&low, &high, call->in[0], gf_quant_values(call));
     if (-low > high) high = -low;
     if (!(high <= *most)) *most = high; /* NaN too */
 }
@@ -44,8 +39,8 @@ static void forward(const gf_layer_call *call)
     if (!calibrates && scale != 0)
         call->kernels->float_round(call->out, call->in[0], &scale, (gf_minifloat)a->format,
                                    (size_t)call->batch, gf_shape_count(call->out_shape), false);
-    else if (call->out != call->in[0])
-        call->kernels->copy(call->out, call->in[0], count_of(call));
+    else
+        gf_quant_pass(call);
 }
 
 static void backward(const gf_layer_call *call)
@@ -54,12 +49,10 @@ static void backward(const gf_layer_call *call)
     gf_real scale = scale_of(call);
     if (!call->d_in[0]) return;
     if (scale != 0)
-        gf_float_pass(call->d_in[0], call->d_out, call->in[0], count_of(call), a->format, scale,
-                      call->d_in_add[0]);
-    else if (call->d_in_add[0])
-        call->kernels->accumulate(call->d_in[0], call->d_out, count_of(call));
+        gf_float_pass(call->d_in[0], call->d_out, call->in[0], gf_quant_values(call), a->format,
+                      scale, call->d_in_add[0]);
     else
-        call->kernels->copy(call->d_in[0], call->d_out, count_of(call));
+        gf_quant_pass_gradient(call);
 }
 
 static double bits(const void *attributes)

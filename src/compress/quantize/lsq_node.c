@@ -20,34 +20,19 @@ static gf_lsq_levels levels_of(const gf_layer_call *call)
     return gf_lsq_levels_of(a->bits, a->is_signed);
 }
 
-static size_t count_of(const gf_layer_call *call)
-{
-    return (size_t)call->batch * gf_shape_count(call->out_shape);
-}
-
 static void forward(const gf_layer_call *call)
 {
     gf_lsq_levels levels = levels_of(call);
     gf_real *parameter = call->weight[0], step = (gf_real)fabs((double)*parameter), zero = 0;
     bool calibrates = call->mode == GF_MODE_CALIBRATE;
     if (calibrates && step == 0)
-        *parameter = gf_lsq_first_step(call->in[0], count_of(call), levels);
+        *parameter = gf_lsq_first_step(call->in[0], gf_quant_values(call), levels);
     if (!calibrates && step != 0)
         call->kernels->fake_quant_forward(call->out, call->in[0], &step, &zero, levels.low,
                                           levels.high, (size_t)call->batch,
                                           gf_shape_count(call->out_shape), false);
-    else if (call->out != call->in[0])
-        call->kernels->copy(call->out, call->in[0], count_of(call));
-}
-
-static void pass(const gf_layer_call *call)
-{
-    if (call->d_weight[0]) *call->d_weight[0] = 0;
-    if (!call->d_in[0]) return;
-    if (call->d_in_add[0])
-        call->kernels->accumulate(call->d_in[0], call->d_out, count_of(call));
     else
-        call->kernels->copy(call->d_in[0], call->d_out, count_of(call));
+        gf_quant_pass(call);
 }
 
 /* The network's input wants no gradient, but its step does: the scratch takes what is not wanted.
@@ -58,13 +43,14 @@ static void backward(const gf_layer_call *call)
     gf_real parameter = *call->weight[0], step = (gf_real)fabs((double)parameter);
     gf_real *d_in = call->d_in[0];
     if (step == 0) {
-        pass(call);
+        if (call->d_weight[0]) *call->d_weight[0] = 0;
+        gf_quant_pass_gradient(call);
         return;
     }
-    if (!d_in) d_in = gf_scratch_get(call->scratch, count_of(call) * sizeof *d_in);
+    if (!d_in) d_in = gf_scratch_get(call->scratch, gf_quant_values(call) * sizeof *d_in);
     double slope = NAN; /* without memory the training ends as diverged */
     if (d_in)
-        slope = gf_lsq_backward(d_in, call->d_out, call->in[0], count_of(call), step, levels,
+        slope = gf_lsq_backward(d_in, call->d_out, call->in[0], gf_quant_values(call), step, levels,
                                 call->d_in[0] && call->d_in_add[0]);
     slope *= gf_lsq_gradient_scale(gf_shape_count(call->out_shape), levels);
     if (call->d_weight[0]) *call->d_weight[0] = (gf_real)(parameter < 0 ? -slope : slope);

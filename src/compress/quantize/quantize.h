@@ -126,6 +126,14 @@ gf_quant_grid gf_quant_grid_symmetric(gf_real low, gf_real high, int bits);
 gf_quant_grid gf_quant_grid_fit(const gf_real *x, size_t count, gf_real low, gf_real high, int bits,
                                 bool affine);
 
+/* ---- layers of quantized activations ---- */
+
+/* How many activations a call is about. */
+size_t gf_quant_values(const gf_layer_call *call);
+/* Everything passes as it is, and so do its gradients, where they are wanted. */
+void gf_quant_pass(const gf_layer_call *call);
+void gf_quant_pass_gradient(const gf_layer_call *call);
+
 /* ---- calibration of activations ---- */
 
 /* The layer's parameter 0 is the range of what it reads, [0, 0] before any: CALIBRATE mode widens

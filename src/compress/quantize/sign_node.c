@@ -7,17 +7,12 @@
 
 #include <math.h>
 
-static size_t count_of(const gf_layer_call *call)
-{
-    return (size_t)call->batch * gf_shape_count(call->out_shape);
-}
-
 static void forward(const gf_layer_call *call)
 {
     gf_real *out = call->out;
     const gf_real *in = call->in[0];
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < count_of(call); i++)
+    for (size_t i = 0; i < gf_quant_values(call); i++)
         out[i] = in[i] >= 0 ? 1 : in[i] < 0 ? -1 : in[i]; /* NaN stays */
 }
 
@@ -41,7 +36,7 @@ static void backward(const gf_layer_call *call)
     bool add = call->d_in_add[0];
     if (!d_in) return;
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < count_of(call); i++) {
+    for (size_t i = 0; i < gf_quant_values(call); i++) {
         gf_real passed = slope_at(in[i], call->attributes) * d_out[i];
         d_in[i] = add ? d_in[i] + passed : passed;
     }

@@ -37,8 +37,7 @@ meanwhile() { # meanwhile DIR DEED WORD...: a run, in which the first artifact i
         STRIKE_AT="$renaming" STRIKE_DO="unset LD_PRELOAD; $deed" LD_PRELOAD="$work/strike.so"
 }
 
-${CC:-cc} -O1 -shared -fPIC -D_GNU_SOURCE -o strike.so "$root/tests/e2e/kill/strike.c" -ldl 2>cc.log ||
-    { cat cc.log; echo "FAIL disk: strike.c does not build"; exit 1; }
+build_strike
 truncate -s 8 count
 run calm env STRIKE_COUNT="$work/count" STRIKE_ROOT="$work/calm" STRIKE_ONLY=/stages/ \
     STRIKE_LOG="$work/steps.log" LD_PRELOAD="$work/strike.so"

@@ -6,8 +6,7 @@
 . "$(dirname "$0")/common"
 cd "$work" || exit 2
 export GRIDFRONT_SAMPLE="$root/sweeps/data/cifar10-sample.h5" OMP_NUM_THREADS=1
-${CC:-cc} -O1 -shared -fPIC -D_GNU_SOURCE -o strike.so "$root/tests/e2e/kill/strike.c" -ldl 2>cc.log ||
-    { cat cc.log; echo "FAIL every_write: strike.c does not build"; exit 1; }
+build_strike
 cat >short.cfg <<'END'
 name = "short";
 data  : { dataset = "sample"; images = 200; validation = 100; };

@@ -53,4 +53,8 @@ char *gf_report_front_json(const gf_report *report);
 /* "best so far: 92.4 % at 0.35 MB (point 31); front of 9 points" */
 gf_status gf_report_best(const gf_report *report, gf_text *out);
 
+/* Values of all our JSON: null for what is no number, and words for what is no UTF-8. */
+struct json_t *gf_json_number(double value);
+struct json_t *gf_json_text(const char *bytes);
+
 #endif

@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *number(double value)
+json_t *gf_json_number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *text(const char *bytes)
+json_t *gf_json_text(const char *bytes)
 {
     json_t *made = json_string(bytes);
     return made ? made : json_string("(not UTF-8)");
@@ -31,7 +31,8 @@ static json_t *options_json(const char *lines)
     gf_options *options = NULL;
     if (gf_options_parse(&options, lines) != GF_OK) return object;
     for (int i = 0; i < gf_options_count(options); i++)
-        json_object_set_new(object, gf_options_key(options, i), text(gf_options_value(options, i)));
+        json_object_set_new(object, gf_options_key(options, i),
+                            gf_json_text(gf_options_value(options, i)));
     gf_options_destroy(options);
     return object;
 }
@@ -68,10 +69,12 @@ static json_t *values_json(const gf_report *r, const gf_report_point *point)
             continue;
         }
         for (int s = 0; s < r->seeds; s++)
-            json_array_append_new(seeds, number(point->values[s * r->options.metric_count + m]));
+            json_array_append_new(seeds,
+                                  gf_json_number(point->values[s * r->options.metric_count + m]));
         json_object_set_new(object, r->metrics[m].name,
-                            json_pack("{s:o, s:o, s:o}", "mean", number(point->estimates[m].mean),
-                                      "half", number(point->estimates[m].half), "values", seeds));
+                            json_pack("{s:o, s:o, s:o}", "mean",
+                                      gf_json_number(point->estimates[m].mean), "half",
+                                      gf_json_number(point->estimates[m].half), "values", seeds));
     }
     return object;
 }
@@ -101,9 +104,9 @@ static json_t *point_json(const gf_report *r, int p)
     const gf_report_point *point = &r->points[p];
     return json_pack(
         "{s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:i, s:o, s:b, s:b, s:o, s:o}", "point", p, "label",
-        text(point->label), "options", options_json(point->options), "front", point->front, "rank",
-        point->rank < 0 ? json_null() : json_integer(point->rank), "probability",
-        number(point->probability), "dominator",
+        gf_json_text(point->label), "options", options_json(point->options), "front", point->front,
+        "rank", point->rank < 0 ? json_null() : json_integer(point->rank), "probability",
+        gf_json_number(point->probability), "dominator",
         point->dominator < 0 ? json_null() : json_integer(point->dominator), "seeds",
         point->finished, "interval", interval_json(r, point), "failed", point->failed, "stopped",
         point->stopped, "metrics", values_json(r, point), "stages", point_stages(r, p));
@@ -117,10 +120,11 @@ static json_t *curve_json(const gf_report *r, int row)
     if (rows && epochs > 0 && gf_study_read_epochs(r->study, row, rows, &count) == GF_OK)
         for (int i = 0; i < count; i++)
             json_array_append_new(curve, json_pack("[i, o, o, o, o, o]", rows[i].epoch,
-                                                   number(rows[i].lr), number(rows[i].train_loss),
-                                                   number(rows[i].train_accuracy),
-                                                   number(rows[i].validation_loss),
-                                                   number(rows[i].validation_accuracy)));
+                                                   gf_json_number(rows[i].lr),
+                                                   gf_json_number(rows[i].train_loss),
+                                                   gf_json_number(rows[i].train_accuracy),
+                                                   gf_json_number(rows[i].validation_loss),
+                                                   gf_json_number(rows[i].validation_accuracy)));
     free(rows);
     return curve;
 }
@@ -135,9 +139,10 @@ static json_t *attempts_json(const gf_report *r, int row)
         json_array_append_new(
             list, json_pack("{s:i, s:s, s:i, s:i, s:o, s:o, s:o, s:I, s:o}", "attempt", a->attempt,
                             "status", gf_status_name((gf_status)a->status), "signal", a->signal,
-                            "rank", a->rank, "started", number(a->started), "ended",
-                            a->ended > 0 ? number(a->ended) : json_null(), "host", text(a->host),
-                            "peak_memory", (json_int_t)a->peak_memory, "reason", text(a->reason)));
+                            "rank", a->rank, "started", gf_json_number(a->started), "ended",
+                            a->ended > 0 ? gf_json_number(a->ended) : json_null(), "host",
+                            gf_json_text(a->host), "peak_memory", (json_int_t)a->peak_memory,
+                            "reason", gf_json_text(a->reason)));
     }
     return list;
 }
@@ -147,7 +152,7 @@ static json_t *stage_json(const gf_report *r, int row)
     const gf_stage_row *stage = &r->plan->stages[row];
     return json_pack(
         "{s:i, s:s, s:o, s:s, s:o, s:I, s:o, s:o}", "row", row, "kind", stage->kind, "label",
-        text(stage->label), "state", gf_report_state_word(r->stages[row].state), "parent",
+        gf_json_text(stage->label), "state", gf_report_state_word(r->stages[row].state), "parent",
         stage->parent < 0 ? json_null() : json_integer(stage->parent), "seed",
         (json_int_t)stage->seed, "curve", curve_json(r, row), "attempts", attempts_json(r, row));
 }
@@ -158,10 +163,11 @@ json_t *gf_report_json(const gf_report *r)
     for (int p = 0; p < r->plan->point_count; p++) json_array_append_new(points, point_json(r, p));
     for (int row = 0; row < r->plan->stage_count; row++)
         json_array_append_new(stages, stage_json(r, row));
-    return json_pack(
-        "{s:o, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(r->plan->name),
-        "seeds", r->seeds, "validation_images", r->options.validation_images, "program",
-        r->options.version, "provenance", options_json(r->plan->provenance), "sweep",
-        text(r->plan->text), "metrics", metrics_json(r), "objectives", objectives_json(r), "knee",
-        r->knee < 0 ? json_null() : json_integer(r->knee), "points", points, "stages", stages);
+    return json_pack("{s:o, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+                     gf_json_text(r->plan->name), "seeds", r->seeds, "validation_images",
+                     r->options.validation_images, "program", r->options.version, "provenance",
+                     options_json(r->plan->provenance), "sweep", gf_json_text(r->plan->text),
+                     "metrics", metrics_json(r), "objectives", objectives_json(r), "knee",
+                     r->knee < 0 ? json_null() : json_integer(r->knee), "points", points, "stages",
+                     stages);
 }

@@ -47,21 +47,26 @@ out:
     return status;
 }
 
+void gf_pretext_make(const gf_pretext *task, gf_run *run, gf_pretext_call call)
+{
+    gf_shape image = gf_run_net(run)->nodes[0].shape;
+    call.inputs = gf_run_input(run);
+    call.height = image.height;
+    call.width = image.width;
+    call.channels = image.channels;
+    task->make(task, &call);
+}
+
 /* The same questions whenever a split is evaluated. */
 static void make_task(buffers *b, int count)
 {
     const gf_random random = { .purpose = GF_PURPOSE_METHOD };
-    gf_shape image = gf_run_net(b->run)->nodes[0].shape;
-    const gf_pretext_call call = { .inputs = gf_run_input(b->run),
-                                   .answers = b->labels,
+    const gf_pretext_call call = { .answers = b->labels,
                                    .images = b->questions,
                                    .positions = b->positions,
                                    .count = count,
-                                   .height = image.height,
-                                   .width = image.width,
-                                   .channels = image.channels,
                                    .random = &random };
-    b->task->make(b->task, &call);
+    gf_pretext_make(b->task, b->run, call);
 }
 
 /* Returns how many images these are. */

@@ -33,17 +33,12 @@ static void run_teachers(gf_trainer *t, int count)
 static void make_task(gf_trainer *t, int images)
 {
     const gf_random random = random_of(t, GF_PURPOSE_METHOD);
-    gf_shape image = t->job->net->nodes[0].shape;
-    const gf_pretext_call call = { .inputs = gf_run_input(t->run),
-                                   .answers = t->labels,
+    const gf_pretext_call call = { .answers = t->labels,
                                    .images = t->questions,
                                    .positions = t->positions + t->step * t->options.batch,
                                    .count = images,
-                                   .height = image.height,
-                                   .width = image.width,
-                                   .channels = image.channels,
                                    .random = &random };
-    t->job->task->make(t->job->task, &call);
+    gf_pretext_make(t->job->task, t->run, call);
 }
 
 /* Images and targets: 1 on the label, or its share where the augmentations mix images. */

@@ -79,6 +79,9 @@ gf_status gf_trainer_restore(gf_trainer *trainer, const gf_artifact *state);
 /* Puts the network of a saved state into job->net; before the trainer is made. */
 gf_status gf_train_restore_net(gf_net *net, const gf_artifact *state);
 
+/* Makes a task's inputs, where the run reads them, and its answers; what the run knows, its input
+ * and the size of its images, is filled in. */
+void gf_pretext_make(const gf_pretext *task, gf_run *run, gf_pretext_call call);
 /* gf_evaluate on a task; NULL: on the labels. */
 gf_status gf_evaluate_pretext(gf_scores *scores, gf_net *net, const gf_data *data, gf_split split,
                               const gf_pretext *task, const gf_kernels *kernels);

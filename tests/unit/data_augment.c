@@ -67,6 +67,65 @@ TEST("data: augment", "a flip of probability one mirrors every row, and none at 
     free(kept);
 }
 
+static bool mirrored(const gf_real *image, const gf_real *plain)
+{
+    for (int p = 0; p < IMAGE; p++)
+        if (image[p] != plain[(p / 96 * 32 + 31 - p % 96 / 3) * 3 + p % 3]) return false;
+    return true;
+}
+
+TEST("data: augment", "flips by turns: each image in one of any two epochs, about half at a time")
+{
+    gf_real *plain = augmented("", 0, 1), *epochs[4];
+    int first = 0;
+    for (uint32_t e = 0; e < 4; e++)
+        epochs[e] = augmented("augment.0 = flip\naugment.0.alternate = true\n", e, 2);
+    for (size_t i = 0; i < 64; i++) {
+        bool was = mirrored(epochs[0] + i * IMAGE, plain + i * IMAGE);
+        first += was;
+        for (size_t e = 1; e < 4; e++)
+            EXPECT(mirrored(epochs[e] + i * IMAGE, plain + i * IMAGE) == (was ^ (e % 2 == 1)));
+    }
+    EXPECT(first > 16 && first < 48);
+    for (int e = 0; e < 4; e++) free(epochs[e]);
+    free(plain);
+}
+
+TEST("data: augment",
+     "a reflecting crop shows, at one of its places, the image mirrored at its edges")
+{
+    enum { PAD = 3, WIDE = 32 + 2 * PAD };
+    gf_real *plain = augmented("", 0, 1), wide[WIDE][WIDE][3];
+    gf_real *cut =
+        augmented("augment.0 = crop\naugment.0.padding = 3\naugment.0.fill = reflect\n", 0, 2);
+    bool seen[49] = { false };
+    int places = 0;
+    for (size_t i = 0; i < 64; i++) {
+        int found = 0;
+        for (int y = 0; y < WIDE; y++) /* outwards from the edge: 3 2 1 0 1 2 3 ... 31 30 29 28 */
+            for (int x = 0; x < WIDE; x++)
+                for (int c = 0; c < 3; c++) {
+                    int sy = abs(y - PAD), sx = abs(x - PAD);
+                    if (sy > 31) sy = 62 - sy;
+                    if (sx > 31) sx = 62 - sx;
+                    wide[y][x][c] = plain[i * IMAGE + (size_t)((sy * 32 + sx) * 3 + c)];
+                }
+        for (int at = 0; at < 49; at++) {
+            bool same = true;
+            for (int y = 0; y < 32 && same; y++)
+                same = memcmp(cut + i * IMAGE + (size_t)y * 96, wide[y + at / 7][at % 7],
+                              96 * sizeof(gf_real)) == 0;
+            found += same;
+            if (same) seen[at] = true;
+        }
+        EXPECT(found == 1);
+    }
+    for (int at = 0; at < 49; at++) places += seen[at];
+    EXPECT(places > 20);
+    free(plain);
+    free(cut);
+}
+
 TEST("data: augment", "cutout blanks at most its square, to the normalized zero")
 {
     gf_real *plain = augmented("", 0, 1);

@@ -1,8 +1,11 @@
 /* Random crop: the image is padded on all sides, and a window of its own size is cut out of it
- * (as torchvision's RandomCrop(32, padding = 4)). */
+ * (as torchvision's RandomCrop(32, padding = 4, padding_mode = "constant" or "reflect")). */
 #include "../fill.h"
 
 #include <string.h>
+
+enum { REFLECT = 3 }; /* in WORDS */
+#define WORDS GF_FILL_WORDS "|reflect"
 
 typedef struct crop_options {
     int padding, fill;
@@ -34,6 +37,25 @@ static void move_row(const gf_augment_call *call, const crop_options *options, i
     fill(call, options, y, right, width);
 }
 
+/* The edge itself is not repeated. */
+static int reflected(int at, int size)
+{
+    return at < 0 ? -at : at >= size ? 2 * (size - 1) - at : at;
+}
+
+static void move_reflected(const gf_augment_call *call, int dy, int dx)
+{
+    size_t pixel = (size_t)call->channels, row = (size_t)call->width * pixel;
+    memcpy(call->work, call->image, (size_t)call->height * row * sizeof *call->work);
+    for (int y = 0; y < call->height; y++) {
+        const gf_real *from = call->work + (size_t)reflected(y + dy, call->height) * row;
+        gf_real *to = call->image + (size_t)y * row;
+        for (int x = 0; x < call->width; x++)
+            memcpy(to + (size_t)x * pixel, from + (size_t)reflected(x + dx, call->width) * pixel,
+                   pixel * sizeof *to);
+    }
+}
+
 static void apply(const gf_augment_call *call, const void *options_)
 {
     const crop_options *options = options_;
@@ -42,6 +64,10 @@ static void apply(const gf_augment_call *call, const void *options_)
         (int)gf_random_below(call->random, call->index, call->element, places) - options->padding;
     int dx = (int)gf_random_below(call->random, call->index, call->element + 1, places) -
              options->padding;
+    if (options->fill == REFLECT) {
+        move_reflected(call, dy, dx);
+        return;
+    }
     /* In the order in which no row is overwritten before it has been read. */
     for (int i = 0; i < call->height; i++)
         move_row(call, options, dy < 0 ? call->height - 1 - i : i, dy, dx);
@@ -49,7 +75,8 @@ static void apply(const gf_augment_call *call, const void *options_)
 
 static const gf_field fields[] = {
     GF_FIELD(crop_options, padding, "4", "[1, 16]", "pixels", "on each side"),
-    GF_FIELD_WORD(crop_options, fill, "black", GF_FILL_WORDS, "colour of the padding"),
+    GF_FIELD_WORD(crop_options, fill, "black", WORDS,
+                  "colour of the padding, or the image mirrored"),
     GF_FIELD_END,
 };
 

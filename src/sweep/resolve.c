@@ -81,6 +81,7 @@ static gf_status emit_schema(emitter *work, const gf_schema *schema, const node 
 static const char *const late[][2] = {
     { "numerics", "f32" },
     { "dropout", "0" },
+    { "alternate", "false" },
 };
 
 /* A path is no part of a result, and a teacher enters by its own key, not by its name. */
@@ -88,7 +89,7 @@ static bool is_hidden(const gf_field *field, const char *key, const char *value)
 {
     if (field->unit && strcmp(field->unit, "path") == 0) return true;
     for (size_t i = 0; i < GF_COUNT(late); i++)
-        if (strcmp(key, late[i][0]) == 0 && strcmp(value, late[i][1]) == 0) return true;
+        if (strcmp(field->name, late[i][0]) == 0 && strcmp(value, late[i][1]) == 0) return true;
     return strcmp(key, "teacher") == 0;
 }
 

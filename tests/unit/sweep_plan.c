@@ -89,11 +89,12 @@ TEST("sweep: plan", "options are canonical: all defaults, in the order of the sc
     gf_plan *plan = load_design();
     REQUIRE(plan);
     char *text = gf_options_text(plan->stages[0].options);
-    EXPECT_TEXT(text,
-                "epochs = 30\nbatch = 128\nlr = 0.02\nnumerics = f32\nschedule.policy = cosine\n"
-                "schedule.warmup = 2\noptimizer.method = sgd\noptimizer.lookahead = 0\naugment.0 = "
-                "crop\naugment.0.padding = 4\n"
-                "augment.1 = flip\naugment.2 = cutout\naugment.2.size = 8\n");
+    EXPECT_TEXT(
+        text,
+        "epochs = 30\nbatch = 128\nlr = 0.02\nnumerics = f32\nschedule.policy = cosine\n"
+        "schedule.warmup = 2\noptimizer.method = sgd\noptimizer.lookahead = 0\naugment.0 = "
+        "crop\naugment.0.padding = 4\n"
+        "augment.1 = flip\naugment.1.alternate = false\naugment.2 = cutout\naugment.2.size = 8\n");
     EXPECT_TEXT(gf_options_get(plan->stages[0].model, "blocks"), "2,2,2,2");
     free(text);
     gf_plan_destroy(plan);
@@ -225,14 +226,16 @@ TEST("sweep: keys", "a float32 stage has the key that it had before bf16 could b
     gf_plan_destroy(plan);
 }
 
-static int says_dropout(const char *model)
+/* Does the first stage's key say `field`? -1: there is none. */
+static int says(const char *field, const char *model, const char *train)
 {
     const gf_numerics_class numerics = { "n", "n native" };
     char file[256];
-    snprintf(file, sizeof file, HEAD "model : { %s }; stages = ( { train : { }; } );\n", model);
+    snprintf(file, sizeof file, HEAD "model : { %s }; stages = ( { train : { %s }; } );\n", model,
+             train);
     gf_plan *plan = load(file);
     char *text = plan ? gf_plan_stage_text(plan, 0, &numerics) : NULL;
-    int says = text ? strstr(text, "model.dropout = ") != NULL : -1;
+    int says = text ? strstr(text, field) != NULL : -1;
     free(text);
     gf_plan_destroy(plan);
     return says;
@@ -240,9 +243,12 @@ static int says_dropout(const char *model)
 
 TEST("sweep: keys", "a field that came late is in a key only where it says something")
 {
-    EXPECT_EQ(says_dropout(""), 0);
-    EXPECT_EQ(says_dropout("dropout = 0.0;"), 0);
-    EXPECT_EQ(says_dropout("dropout = 0.3;"), 1);
+    EXPECT_EQ(says("model.dropout = ", "", ""), 0);
+    EXPECT_EQ(says("model.dropout = ", "dropout = 0.0;", ""), 0);
+    EXPECT_EQ(says("model.dropout = ", "dropout = 0.3;", ""), 1);
+    EXPECT_EQ(says("alternate", "", "augment = ( \"crop\", \"flip\" );"), 0);
+    EXPECT_EQ(says("alternate", "", "augment = ( { flip : { alternate = false; }; } );"), 0);
+    EXPECT_EQ(says("alternate", "", "augment = ( { flip : { alternate = true; }; } );"), 1);
 }
 
 TEST("sweep: keys", "one bf16 stage makes the sweep's class, and numerics can be an axis")

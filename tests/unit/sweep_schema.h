@@ -64,7 +64,10 @@ static const gf_field cutout_fields[] = {
     GF_FIELD_AS("size", fake, a, "16", "[1, 32]", "pixels", "of the hole"), GF_FIELD_END
 };
 static const gf_schema crop_schema = { .name = "crop", .fields = crop_fields };
-static const gf_schema flip_schema = { .name = "flip", .fields = no_fields };
+static const gf_field flip_fields[] = {
+    GF_FIELD_AS("alternate", fake, flag, "false", NULL, "", "by turns"), GF_FIELD_END
+};
+static const gf_schema flip_schema = { .name = "flip", .fields = flip_fields };
 static const gf_schema cutout_schema = { .name = "cutout", .fields = cutout_fields };
 static const gf_schema *const augments[] = { &crop_schema, &flip_schema, &cutout_schema, NULL };
 

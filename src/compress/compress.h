@@ -11,6 +11,11 @@ gf_status gf_param_add_first_view(gf_param *param, gf_view **view, const char *k
 gf_view *gf_param_find_view(gf_param *param, const char *kind); /* NULL: absent */
 /* Views behind it move up. */
 void gf_param_remove_view(gf_param *param, gf_view *view);
+/* Forward and backward of views that change no value. */
+void gf_view_pass(const gf_view *view, const gf_param *param, const gf_kernels *kernels,
+                  gf_real *out, const gf_real *in);
+void gf_view_pass_back(const gf_view *view, const gf_param *param, const gf_kernels *kernels,
+                       gf_real *d_in, const gf_real *d_out, const gf_real *in);
 const uint8_t *gf_param_mask(const gf_param *param); /* NULL: nothing is masked */
 /* Keeps entries keep[] of one axis of a state of bytes. */
 gf_status gf_state_select(gf_tensor *state, int axis, const int *keep, int count);

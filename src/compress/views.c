@@ -33,6 +33,20 @@ void gf_param_remove_view(gf_param *param, gf_view *view)
     param->views[param->view_count] = (gf_view){ 0 };
 }
 
+void gf_view_pass(const gf_view *view, const gf_param *param, const gf_kernels *kernels,
+                  gf_real *out, const gf_real *in)
+{
+    (void)view;
+    if (out != in) kernels->copy(out, in, gf_param_count(param));
+}
+
+void gf_view_pass_back(const gf_view *view, const gf_param *param, const gf_kernels *kernels,
+                       gf_real *d_in, const gf_real *d_out, const gf_real *in)
+{
+    (void)in;
+    gf_view_pass(view, param, kernels, d_in, d_out);
+}
+
 const uint8_t *gf_param_mask(const gf_param *param)
 {
     for (int v = 0; v < param->view_count; v++)

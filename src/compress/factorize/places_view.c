@@ -8,20 +8,6 @@ typedef struct places_options {
     int count;
 } places_options;
 
-static void forward(const gf_view *view, const gf_param *param, const gf_kernels *kernels,
-                    gf_real *out, const gf_real *in)
-{
-    (void)view;
-    if (out != in) kernels->copy(out, in, gf_param_count(param));
-}
-
-static void backward(const gf_view *view, const gf_param *param, const gf_kernels *kernels,
-                     gf_real *d_in, const gf_real *d_out, const gf_real *in)
-{
-    (void)in;
-    forward(view, param, kernels, d_in, d_out);
-}
-
 static void code(const gf_view *view, const gf_param *param, gf_code *code)
 {
     int most = ((const places_options *)(const void *)view->options)->count - 1;
@@ -49,8 +35,8 @@ static const gf_field fields[] = {
 const gf_view_kind gf_view_places = {
     .schema = { .name = "places", .summary = "whole numbers, packed", .fields = fields },
     .options_size = sizeof(places_options),
-    .forward = forward,
-    .backward = backward,
+    .forward = gf_view_pass,
+    .backward = gf_view_pass_back,
     .code = code,
     .check = check,
 };

@@ -17,6 +17,7 @@
 #include <string.h>
 
 enum { CODES, BOOK, SCALE, STATES };
+enum { MEMBERS_LEAST = 4 }; /* blocks for an entry of the codebook */
 enum { NUMBERS = (1 << GF_CLUSTER_BITS) * GF_CLUSTER_BLOCK }; /* of a codebook at most */
 
 static const gf_cluster_options *options_of(const gf_view *view)
@@ -43,6 +44,25 @@ gf_blocks gf_cluster_blocks(const gf_cluster_options *options, const gf_param *w
 {
     return (gf_blocks){ .size = options->block,
                         .inner = options->spatial ? (size_t)weight->dims[3] : 1 };
+}
+
+int gf_cluster_bits(int wanted, size_t count)
+{
+    int bits = wanted;
+    while (bits > 1 && (size_t)MEMBERS_LEAST << bits > count) bits--;
+    return bits;
+}
+
+int gf_cluster_entries(int bits, size_t count)
+{
+    return (size_t)1 << bits < count ? 1 << bits : 1;
+}
+
+void gf_blocks_gather(gf_real *vectors, const gf_real *values, size_t count, gf_blocks blocks)
+{
+    for (size_t b = 0; b < count; b++)
+        for (int j = 0; j < blocks.size; j++)
+            vectors[b * (size_t)blocks.size + (size_t)j] = values[gf_blocks_at(blocks, b, j)];
 }
 
 /* ---- going over all weights ---- */
@@ -207,17 +227,19 @@ out:
 static void fill_dims(int64_t *dims, const gf_cluster_options *o, const gf_param *param)
 {
     for (int d = 0; d < 4; d++) dims[d] = param->dims[d];
-    if (o->spatial)
-        dims[1] = dims[2] = 1;
-    else
+    if (!o->spatial) {
         dims[3] /= o->block;
+        return;
+    }
+    dims[1] = dims[1] * dims[2] / o->block; /* of a whole kernel 1, of rows its height */
+    dims[2] = 1;
 }
 
 static bool fits(const gf_cluster_options *o, const gf_param *param)
 {
     if (param->rank != 4) return false;
-    return o->spatial ? (int64_t)param->dims[1] * param->dims[2] == o->block
-                      : param->dims[3] % o->block == 0;
+    if (!o->spatial) return param->dims[3] % o->block == 0;
+    return param->dims[2] == o->block || (int64_t)param->dims[1] * param->dims[2] == o->block;
 }
 
 static bool check_codes(const gf_view *view, const gf_param *param)
@@ -275,7 +297,7 @@ static const gf_field fields[] = {
     GF_FIELD(gf_cluster_options, bits, NULL, "[1, 8]", "bits", "of a code"),
     GF_FIELD(gf_cluster_options, block, NULL, "[1, 32]", "weights", "that share a code"),
     GF_FIELD(gf_cluster_options, spatial, NULL, NULL, "",
-             "blocks are kernels of one input channel"),
+             "blocks are kernels of one input channel, or rows of them"),
     GF_FIELD(gf_cluster_options, average, NULL, NULL, "",
              "entries learn from the mean of gradients, not from their sum"),
     GF_FIELD_WORD(gf_cluster_options, coder, "arithmetic", "arithmetic|huffman",

@@ -19,7 +19,6 @@ typedef struct kmeans_options {
 } kmeans_options;
 
 enum { MEAN, SUM };
-enum { MEMBERS_LEAST = 4 }; /* weights per centroid */
 
 extern const gf_method gf_method_kmeans; /* below; its schema says how long it trains */
 
@@ -31,12 +30,6 @@ static size_t gather(gf_real *out, const gf_real *values, const gf_param *weight
     for (size_t i = 0; i < gf_param_count(weight); i++)
         if (!mask || mask[i]) out[count++] = values[i];
     return count;
-}
-
-static int lower_bits(int bits, size_t count)
-{
-    while (bits > 1 && (size_t)MEMBERS_LEAST << bits > count) bits--;
-    return bits;
 }
 
 gf_status gf_share_weights(gf_param *weight, const gf_cluster_options *wanted, int rounds,
@@ -51,7 +44,7 @@ gf_status gf_share_weights(gf_param *weight, const gf_cluster_options *wanted, i
     gf_param_effective(weight, kernels, values);
     size_t unmasked = gather(kept, values, weight);
     gf_cluster_options made = *wanted;
-    made.bits = lower_bits(wanted->bits, unmasked);
+    made.bits = gf_cluster_bits(wanted->bits, unmasked);
     int entries = unmasked ? 1 << made.bits : 1;
     if (unmasked) GF_TRY(gf_kmeans(book, &entries, kept, unmasked, rounds));
     for (size_t i = 0; i < count; i++)

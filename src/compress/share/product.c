@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 50, MEMBERS_LEAST = 4, SINGLE_ROUNDS = 300 };
+enum { BATCH = 50, SINGLE_ROUNDS = 300 };
 #define RIDGE 1e-6 /* of the mean square, for directions that no image shows */
 
 typedef struct product_options {
@@ -148,22 +148,18 @@ static gf_status share_kernels(gf_param *weight, const gf_real *root, const prod
                                const gf_kernels *kernels, const gf_random *random)
 {
     gf_status status;
-    int size = weight->dims[1] * weight->dims[2], bits = o->bits;
+    int size = weight->dims[1] * weight->dims[2];
     size_t all = gf_param_count(weight), count = all / (size_t)size;
+    int bits = gf_cluster_bits(o->bits, count), entries = gf_cluster_entries(bits, count);
     gf_real book[(1 << GF_CLUSTER_BITS) * GF_CLUSTER_BLOCK] = { 0 };
     gf_real *values = gf_alloc(all, sizeof *values), *vectors = gf_alloc(all, sizeof *vectors);
     uint8_t *codes = gf_alloc(count, 1);
     GF_TRY_ALLOC(values && vectors && codes);
-    while (bits > 1 && (size_t)MEMBERS_LEAST << bits > count) bits--;
-    int entries = (size_t)1 << bits < count ? 1 << bits : 1;
     const gf_cluster_options made = {
         .bits = bits, .block = size, .spatial = true, .average = true
     };
-    const gf_blocks blocks = gf_cluster_blocks(&made, weight);
     gf_param_effective(weight, kernels, values);
-    for (size_t b = 0; b < count; b++)
-        for (int j = 0; j < size; j++)
-            vectors[b * (size_t)size + (size_t)j] = values[gf_blocks_at(blocks, b, j)];
+    gf_blocks_gather(vectors, values, count, gf_cluster_blocks(&made, weight));
     transform(values, root, vectors, count, size);
     GF_TRY(gf_kmeans_vectors(codes, values, count, size, entries, o->rounds, random));
     gf_kmeans_means(book, codes, vectors, count, size, entries);

@@ -79,30 +79,65 @@ void gf_kmeans_means(gf_real *means, const uint8_t *codes, const gf_real *points
             means[c * size + j] = (gf_real)(sums[c * size + j] / (double)members[c]);
 }
 
+static gf_status cloud_init(cloud *s, uint8_t *codes, const gf_real *points, size_t count, int size,
+                            int entries)
+{
+    gf_status status = GF_OK;
+    *s = (cloud){
+        .points = points, .count = count, .size = size, .entries = entries, .codes = codes
+    };
+    s->centroids = gf_alloc((size_t)entries * (size_t)size, sizeof *s->centroids);
+    s->distance = gf_alloc(count, sizeof *s->distance);
+    GF_TRY_ALLOC(s->centroids && s->distance);
+out:
+    return status;
+}
+
+static void cloud_release(cloud *s)
+{
+    free(s->centroids);
+    free(s->distance);
+}
+
+/* From codes and the distances to their centroids. */
+static void lloyd(cloud *s, int rounds)
+{
+    bool moved = true;
+    for (int round = 0; moved && round < rounds; round++) {
+        gf_kmeans_means(s->centroids, s->codes, s->points, s->count, s->size, s->entries);
+        fill_empty(s);
+        moved = assign(s);
+    }
+}
+
 gf_status gf_kmeans_vectors(uint8_t *codes, const gf_real *points, size_t count, int size,
                             int entries, int rounds, const gf_random *random)
 {
-    gf_status status = GF_OK;
-    size_t numbers = (size_t)entries * (size_t)size;
+    gf_status status;
+    cloud s;
     int *order = gf_alloc(count, sizeof *order);
-    cloud s = {
-        .points = points, .count = count, .size = size, .entries = entries, .codes = codes
-    };
-    s.centroids = gf_alloc(numbers, sizeof *s.centroids);
-    s.distance = gf_alloc(count, sizeof *s.distance);
-    GF_TRY_ALLOC(order && s.centroids && s.distance);
+    GF_TRY(cloud_init(&s, codes, points, count, size, entries));
+    GF_TRY_ALLOC(order);
     gf_random_permutation(random, 0, order, (int)count);
     for (int c = 0; c < entries; c++) put_at(&s, c, (size_t)order[c]);
     assign(&s);
-    bool moved = true;
-    for (int round = 0; moved && round < rounds; round++) {
-        gf_kmeans_means(s.centroids, codes, points, count, size, entries);
-        fill_empty(&s);
-        moved = assign(&s);
-    }
+    lloyd(&s, rounds);
 out:
     free(order);
-    free(s.centroids);
-    free(s.distance);
+    cloud_release(&s);
+    return status;
+}
+
+gf_status gf_kmeans_go_on(uint8_t *codes, const gf_real *points, size_t count, int size,
+                          int entries, int rounds)
+{
+    gf_status status;
+    cloud s;
+    GF_TRY(cloud_init(&s, codes, points, count, size, entries));
+    gf_kmeans_means(s.centroids, codes, points, count, size, entries);
+    for (size_t i = 0; i < count; i++) s.distance[i] = distance_to(&s, i, codes[i]);
+    lloyd(&s, rounds);
+out:
+    cloud_release(&s);
     return status;
 }

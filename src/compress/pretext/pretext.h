@@ -26,4 +26,22 @@ gf_status gf_pretext_train(const gf_method_call *call, const gf_schema *schema,
 enum { GF_ROTATIONS = 4 };
 extern const gf_pretext gf_pretext_rotation;
 
+/* So many different orders of `tiles` tiles (2 to 9), far from each other; always the same ones.
+ * orders [count, tiles]: at place t of order k stands tile orders[k, t]. count is at most
+ * gf_orders_count(tiles), tiles!. */
+gf_status gf_orders_choose(unsigned char *orders, int count, int tiles);
+int gf_orders_count(int tiles);
+
+/* The questions of "jigsaw": one of each image, its tiles laid out in one of the orders. */
+typedef struct gf_jigsaw {
+    gf_pretext task;       /* first: `make` is given this one */
+    int tiles;             /* on a side: 2, 3 */
+    int gap;               /* pixels by which a tile is smaller than its cell */
+    bool normalize;        /* each tile and channel to mean 0 and deviation 1 */
+    unsigned char *orders; /* [task.classes, tiles * tiles], owned */
+} gf_jigsaw;
+/* permutations: as many orders, or all there are. An image's side is at least tiles * (gap + 1). */
+gf_status gf_jigsaw_init(gf_jigsaw *jigsaw, int tiles, int gap, bool normalized, int permutations);
+void gf_jigsaw_release(gf_jigsaw *jigsaw); /* zeroed: nothing */
+
 #endif

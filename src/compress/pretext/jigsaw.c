@@ -9,9 +9,12 @@
  * deviation of each tile and channel of its own (brightness does not either); 70 epochs are
  * Noroozi's 350,000 steps of 256 images. Chosen for 32 x 32 pixels: tiles of 8 in cells of 10, in
  * the middle of which they are laid; what lies between is 0, the mean colour; rate and decay of
- * "rotation", as the networks here have batch normalization. Left out: what the papers do against
- * chromatic aberration, which small images do not show (`augment` has "grayscale"), and Carlucci's
- * images in order beside the shuffled ones, which are for labels. */
+ * "rotation", as the networks here have batch normalization. A trunk whose places see little of the
+ * image should find it hard: ResNets of width 8 told of 30 orders of 3 x 3 tiles (chance 3 %) 5 %
+ * with two stages (4,800 images, 20 epochs) and 38 % with four (4,500, 25, crop and flip). Left
+ * out: what the papers do against chromatic aberration, which small images do not show (`augment`
+ * has "grayscale"), and Carlucci's images in order beside the shuffled ones, which are for labels.
+ */
 #include "pretext.h"
 
 #include <math.h>

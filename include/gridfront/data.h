@@ -56,7 +56,7 @@ typedef struct gf_augment_call {
 /* Or on a whole batch: images, as gf_data_batch made them, and their targets. */
 typedef struct gf_mix_call {
     gf_real *images; /* [count, height, width, channels], normalized; in place */
-    gf_real *target; /* [count, classes], rows that sum to 1; in place */
+    gf_real *target; /* [count, classes], rows that are blended as the images are; in place */
     int count, height, width, channels, classes;
     const gf_random *random; /* purpose MIX, this epoch */
     uint32_t index;          /* of the step in its epoch; in `mix`: of this augmentation in it */
@@ -79,6 +79,8 @@ gf_status gf_augment_chain_create(gf_augment_chain **chain, const gf_options *op
                                   const char *prefix);
 void gf_augment_chain_destroy(gf_augment_chain *chain);
 
+/* [channels]: of values in [0, 1], what gf_data_batch takes off and then divides by. */
+extern const gf_real gf_data_mean[], gf_data_deviation[];
 /* images [count, h, w, c] and labels [count] of positions positions[0..count-1] in the split.
  * chain NULL: none. Same bits whatever the number of threads. */
 void gf_data_batch(gf_real *images, int *labels, const gf_data *data, gf_split split,

@@ -497,7 +497,8 @@ gf_status gf_train_check(const gf_options *options, const char *prefix, const gf
 bool gf_train_observes(const gf_options *options, const char *prefix);
 
 /* What is learned in place of the labels: a pretext task, which makes its questions and answers out
- * of images alone. The network's last node gives `classes` logits for each answer. */
+ * of images alone. The network's last node gives `classes` logits for each answer: where an image
+ * has several, one for each place of its last maps, [height, width, classes]. */
 typedef struct gf_pretext_call {
     gf_real *inputs;       /* [images * task->inputs, height, width, channels], to be made */
     int *answers;          /* [images * task->answers], to be made: in [0, classes) */
@@ -508,7 +509,8 @@ typedef struct gf_pretext_call {
 } gf_pretext_call;
 typedef struct gf_pretext {
     int classes;
-    int inputs, answers; /* for each image */
+    int inputs, answers;    /* for each image; answers is a multiple of inputs */
+    const gf_real *weights; /* [classes]: of an answer in the loss; NULL: 1 */
     void (*make)(const struct gf_pretext *task, const gf_pretext_call *call);
 } gf_pretext;
 

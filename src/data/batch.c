@@ -4,10 +4,10 @@
 
 #include "augment.h"
 
-static const gf_real mean[GF_IMAGE_CHANNELS] = { (gf_real)0.4914, (gf_real)0.4822,
-                                                 (gf_real)0.4465 };
-static const gf_real deviation[GF_IMAGE_CHANNELS] = { (gf_real)0.2023, (gf_real)0.1994,
-                                                      (gf_real)0.2010 };
+const gf_real gf_data_mean[GF_IMAGE_CHANNELS] = { (gf_real)0.4914, (gf_real)0.4822,
+                                                  (gf_real)0.4465 };
+const gf_real gf_data_deviation[GF_IMAGE_CHANNELS] = { (gf_real)0.2023, (gf_real)0.1994,
+                                                       (gf_real)0.2010 };
 
 /* Where image `position` of a split stands among the loaded ones. */
 static int image_index(const gf_data *data, gf_split split, int position)
@@ -20,7 +20,7 @@ static void augment(gf_real *image, int index, const gf_augment_chain *chain,
                     const gf_random *random)
 {
     gf_real work[GF_IMAGE_SIZE], fill[GF_IMAGE_CHANNELS];
-    for (int c = 0; c < GF_IMAGE_CHANNELS; c++) fill[c] = 255 * mean[c];
+    for (int c = 0; c < GF_IMAGE_CHANNELS; c++) fill[c] = 255 * gf_data_mean[c];
     gf_augment_call call = { .image = image,
                              .work = work,
                              .height = GF_IMAGE_SIDE,
@@ -42,8 +42,8 @@ static void fill_pattern(pattern *p)
 {
     for (int i = 0; i < PATTERN; i++) {
         int c = i % GF_IMAGE_CHANNELS;
-        p->scale[i] = 1 / (255 * deviation[c]);
-        p->shift[i] = mean[c] / deviation[c];
+        p->scale[i] = 1 / (255 * gf_data_deviation[c]);
+        p->shift[i] = gf_data_mean[c] / gf_data_deviation[c];
     }
 }
 

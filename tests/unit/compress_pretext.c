@@ -1,10 +1,7 @@
 /* compress, pretext tasks: their questions against plain ones, their scores against a network that
  * is run image by image, what they train and what they leave alone, and that nobody looks at
  * labels. */
-#include "compress_trained.h"
-#include "train_fixture.h"
-
-#include "../../src/compress/pretext/pretext.h"
+#include "compress_pretext.h"
 
 /* ---- questions ---- */
 
@@ -75,27 +72,11 @@ static gf_scores plain_scores(gf_net *net, const gf_data *data)
     return (gf_scores){ .loss = sums.loss / (4 * count), .accuracy = sums.accuracy / (4 * count) };
 }
 
-/* A network that answers with one of four rotations, trained on them. */
-static gf_status train_turns(fixture *f, const char *options)
-{
-    gf_status status;
-    gf_options *model = NULL;
-    if (!fixture_open(f, options, 500, 100)) return GF_FAILED;
-    GF_TRY(gf_options_parse(&model, "arch = resnet18\nwidth = 8\nblocks = 1,1\n"));
-    GF_TRY(gf_model_build(&f->net, model, "", (gf_shape){ 32, 32, 3 }, 4));
-    gf_net_initialize(f->net, 1, 0);
-    gf_train_job job = job_of(f, NULL);
-    job.task = &gf_pretext_rotation;
-    GF_TRY(gf_train(&job));
-out:
-    gf_options_destroy(model);
-    return status;
-}
-
 TEST("pretext: rotation", "turns are learned, and validated as one by one")
 {
     fixture f = { 0 };
-    REQUIRE_OK(train_turns(&f, "epochs = 4\nbatch = 16\nlr = 0.05\n"));
+    REQUIRE(fixture_open(&f, "epochs = 4\nbatch = 16\nlr = 0.05\n", 500, 100));
+    REQUIRE_OK(train_task(&f, &gf_pretext_rotation, 4));
     gf_scores want = plain_scores(f.net, f.data);
     const gf_epoch_row *row = &f.rows[f.row_count - 1];
     printf("rotation: validation %.3f, chance 0.25\n", row->validation_accuracy);
@@ -107,45 +88,9 @@ TEST("pretext: rotation", "turns are learned, and validated as one by one")
 
 /* ---- what is trained ---- */
 
-static bool same_values(const gf_param *a, const gf_param *b)
-{
-    return strcmp(a->name, b->name) == 0 &&
-           memcmp(a->value, b->value, gf_param_count(a) * sizeof *a->value) == 0;
-}
-
-#define ONE_EPOCH "epochs = 1\nbatch = 50\nlr = 0.05\n"
-
-/* How many parameters of `name`'s node differ, and how many others. */
-static void count_changed(int *inside, int *outside, const gf_net *net, const gf_net *before,
-                          const char *name)
-{
-    *inside = *outside = 0;
-    REQUIRE(net->param_count == before->param_count && net->node_count == before->node_count);
-    for (int i = 0; i < net->param_count; i++) {
-        bool changed = !same_values(&net->params[i], &before->params[i]);
-        EXPECT_EQ(net->params[i].trainable, before->params[i].trainable);
-        *(strncmp(net->params[i].name, name, strlen(name)) == 0 ? inside : outside) += changed;
-    }
-    for (int n = 0; n < net->node_count; n++)
-        EXPECT_EQ(net->nodes[n].frozen, before->nodes[n].frozen);
-}
-
 TEST("pretext: rotation", "the trunk learns, the classifier waits, and no head is left behind")
 {
-    static const char *const models[] = { SMALL, "arch = squeezenet\nwidth = 0.25\n",
-                                          "arch = mobilenet-v2\nwidth = 0.25\n" };
-    static const char *const classifiers[] = { "fc.", "conv10", "fc." };
-    for (size_t m = 0; m < GF_COUNT(models); m++) {
-        gf_net *net = small_net(models[m], 32), *before = small_net(models[m], 32);
-        int inside, outside;
-        REQUIRE_OK(apply_method(net, "rotation", ONE_EPOCH, data_of(300, 100), NULL, 0));
-        const gf_node *classifier = &net->nodes[gf_classifier_find(net)];
-        EXPECT(m == 1 || strncmp(classifier->name, classifiers[m], 2) == 0);
-        count_changed(&inside, &outside, net, before, classifier->name);
-        EXPECT(inside == 0 && outside > 10);
-        gf_net_destroy(net);
-        gf_net_destroy(before);
-    }
+    expect_only_trunk_learns("rotation");
 }
 
 TEST("pretext: rotation", "it learns from images without labels, a fine-tuning only from labelled")

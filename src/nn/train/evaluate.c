@@ -47,16 +47,6 @@ out:
     return status;
 }
 
-void gf_pretext_make(const gf_pretext *task, gf_run *run, gf_pretext_call call)
-{
-    gf_shape image = gf_run_net(run)->nodes[0].shape;
-    call.inputs = gf_run_input(run);
-    call.height = image.height;
-    call.width = image.width;
-    call.channels = image.channels;
-    task->make(task, &call);
-}
-
 /* The same questions whenever a split is evaluated. */
 static void make_task(buffers *b, int count)
 {
@@ -87,6 +77,7 @@ static void score_batch(buffers *b, int count, const gf_kernels *kernels, double
     for (int i = 0; i < count; i++)
         for (int k = 0; k < b->classes; k++) b->target[i * b->classes + k] = k == b->labels[i];
     kernels->softmax_cross_entropy(NULL, b->losses, logits, b->target, count, b->classes);
+    gf_pretext_weigh(b->task, b->losses, NULL, b->labels, count);
     for (int i = 0; i < count; i++) {
         *correct += gf_argmax(logits + i * b->classes, b->classes) == b->labels[i];
         *loss += (double)b->losses[i];

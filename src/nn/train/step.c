@@ -41,7 +41,8 @@ static void make_task(gf_trainer *t, int images)
     gf_pretext_make(t->job->task, t->run, call);
 }
 
-/* Images and targets: 1 on the label, or its share where the augmentations mix images. */
+/* Images and targets: 1 on the label, or its share where the augmentations mix images; the targets
+ * of all answers that belong to one image are mixed alike. */
 static void load_batch(gf_trainer *t, int images)
 {
     int count = images * t->answers;
@@ -50,11 +51,11 @@ static void load_batch(gf_trainer *t, int images)
     gf_shape image = t->job->net->nodes[0].shape;
     const gf_mix_call call = { .images = gf_run_input(t->run),
                                .target = t->target,
-                               .count = count,
+                               .count = images * t->inputs,
                                .height = image.height,
                                .width = image.width,
                                .channels = image.channels,
-                               .classes = t->classes,
+                               .classes = t->classes * (t->answers / t->inputs),
                                .random = &mix,
                                .index = (uint32_t)t->step,
                                .share = (double)t->epoch / t->options.epochs };
@@ -100,6 +101,7 @@ static gf_status hard_loss(gf_trainer *t, int count, double *loss)
     gf_real *d_logits = gf_run_gradient(t->run, t->job->net->node_count - 1);
     t->job->kernels->softmax_cross_entropy(d_logits, t->losses, gf_run_logits(t->run), t->target,
                                            count, t->classes);
+    gf_pretext_weigh(t->job->task, t->losses, d_logits, t->labels, count);
     *loss = 0;
     for (int i = 0; i < count; i++) *loss += (double)t->losses[i];
     *loss *= t->label_weight / count;

@@ -48,9 +48,9 @@ typedef struct gf_trainer {
     gf_real **slow;                       /* Lookahead's */
     gf_real **average;
     int param_count;
-    int *positions; /* [train images]: this epoch's order */
-    int *labels;
-    gf_real *target, *losses; /* [batch, classes], [batch] */
+    int *positions;           /* [train images]: this epoch's order */
+    int *labels;              /* [batch * answers] */
+    gf_real *target, *losses; /* [batch * answers, classes], [batch * answers] */
     gf_split split;
     gf_real *questions; /* [batch, height, width, channels]: what a task is made of; or NULL */
     int classes, images, steps;
@@ -79,9 +79,14 @@ gf_status gf_trainer_restore(gf_trainer *trainer, const gf_artifact *state);
 /* Puts the network of a saved state into job->net; before the trainer is made. */
 gf_status gf_train_restore_net(gf_net *net, const gf_artifact *state);
 
-/* Makes a task's inputs, where the run reads them, and its answers; what the run knows, its input
- * and the size of its images, is filled in. */
+/* task.c: makes a task's inputs, where the run reads them, and its answers; what the run knows, its
+ * input and the size of its images, is filled in. */
 void gf_pretext_make(const gf_pretext *task, gf_run *run, gf_pretext_call call);
+/* Multiplies losses [count], and d_logits [count, classes] unless NULL, by the task's weights of
+ * the answers [count]: those before any mixing or smoothing. task NULL, or without weights:
+ * nothing. */
+void gf_pretext_weigh(const gf_pretext *task, gf_real *losses, gf_real *d_logits,
+                      const int *answers, int count);
 /* gf_evaluate on a task; NULL: on the labels. */
 gf_status gf_evaluate_pretext(gf_scores *scores, gf_net *net, const gf_data *data, gf_split split,
                               const gf_pretext *task, const gf_kernels *kernels);

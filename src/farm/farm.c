@@ -62,8 +62,7 @@ int gf_farm_size(const gf_farm *farm)
 
 int gf_farm_threads(const gf_farm *farm)
 {
-    int cores = CPU_COUNT(&farm->worker.cores);
-    return cores > 0 ? cores : 1;
+    return farm->worker.threads;
 }
 
 double gf_farm_crowding(const gf_farm *farm, int threads)

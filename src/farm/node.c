@@ -6,11 +6,13 @@
 
 #define MEMORY_SHARE 0.85 /* of the node's memory, for all executors together */
 
-static void take_share(cpu_set_t *share, const cpu_set_t *all, int rank, int size)
+void gf_farm_take_share(cpu_set_t *share, int *threads, const cpu_set_t *all, int rank, int size)
 {
     int count = CPU_COUNT(all), place = 0;
     int first = (int)((long)count * rank / size), end = (int)((long)count * (rank + 1) / size);
-    if (end == first) end = first + 1; /* more ranks than cores: they share */
+    *threads = end > first ? end - first : 1;
+    *share = *all;
+    if (size > count) return; /* bound to one core, two could meet there while another idles */
     CPU_ZERO(share);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, all)) continue;
@@ -24,7 +26,7 @@ void gf_farm_share_node(gf_worker *worker, const gf_transport *transport)
     cpu_set_t all;
     int rank, size;
     gf_transport_node(transport, &all, &rank, &size);
-    take_share(&worker->cores, &all, rank, size);
+    gf_farm_take_share(&worker->cores, &worker->threads, &all, rank, size);
     worker->node_ranks = size;
     worker->node_cores = CPU_COUNT(&all);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);

@@ -93,7 +93,7 @@ static gf_status begin_task(gf_worker *w, const gf_message *assign)
 {
     double now = gf_clock();
     const gf_assignment *a = &assign->u.assignment;
-    int threads = a->threads > 0 ? a->threads : CPU_COUNT(&w->cores);
+    int threads = a->threads > 0 ? a->threads : w->threads;
     w->lease = *assign;
     if (w->retired) return give_back(w); /* it crossed our BYE */
     if (a->hollow) return answer_at_once(w);
@@ -104,7 +104,7 @@ static gf_status begin_task(gf_worker *w, const gf_message *assign)
     const gf_order order = { .task = assign->task,
                              .attempt = assign->attempt,
                              .rank = gf_transport_rank(w->transport),
-                             .threads = threads > 0 ? threads : 1,
+                             .threads = threads,
                              .fence = assign->fence,
                              .memory_limit = a->memory_limit ? a->memory_limit : w->memory_share,
                              .cores = w->cores };

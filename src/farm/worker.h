@@ -9,7 +9,8 @@ typedef struct gf_worker {
     gf_transport *transport; /* borrowed, as zygote and shared */
     gf_zygote *zygote;
     gf_shared *shared;
-    cpu_set_t cores; /* this rank's share of the node */
+    cpu_set_t cores; /* of the node, for this rank's executors; all where ranks outnumber cores */
+    int threads;     /* its share of them, at least one */
     int node_ranks, node_cores;
     int64_t memory_share;
     char host[64];
@@ -26,6 +27,10 @@ typedef struct gf_worker {
     double looked;                                  /* of gf_farm_absence */
     double parting; /* when the master asked us to leave; 0: not yet */
 } gf_worker;
+
+/* What rank `rank` of `size` on a node gets of `all` its cores, and how many threads that is: parts
+ * that do not overlap; where ranks outnumber cores, all of them and one thread. */
+void gf_farm_take_share(cpu_set_t *share, int *threads, const cpu_set_t *all, int rank, int size);
 
 void gf_worker_init(gf_worker *worker, gf_transport *transport, gf_zygote *zygote,
                     gf_shared *shared);

@@ -14,6 +14,43 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* ---- the cores of a node ---- */
+
+TEST("farm: cores", "ranks get parts that do not overlap and leave nothing out")
+{
+    cpu_set_t all, met;
+    CPU_ZERO(&all);
+    for (int cpu = 3; cpu < 13; cpu++) CPU_SET(cpu, &all);
+    for (int size = 1; size <= 10; size++) {
+        CPU_ZERO(&met);
+        for (int rank = 0; rank < size; rank++) {
+            cpu_set_t share, both;
+            int threads;
+            gf_farm_take_share(&share, &threads, &all, rank, size);
+            EXPECT_EQ(threads, CPU_COUNT(&share));
+            EXPECT(threads == 10 / size || threads == 10 / size + 1);
+            CPU_AND(&both, &met, &share);
+            EXPECT_EQ(CPU_COUNT(&both), 0);
+            CPU_OR(&met, &met, &share);
+        }
+        EXPECT(CPU_EQUAL(&met, &all));
+    }
+}
+
+TEST("farm: cores", "more ranks than cores may all go anywhere, so that none idles while two meet")
+{
+    cpu_set_t all, share;
+    int threads;
+    CPU_ZERO(&all);
+    CPU_SET(1, &all);
+    CPU_SET(4, &all);
+    for (int rank = 0; rank < 3; rank++) {
+        gf_farm_take_share(&share, &threads, &all, rank, 3);
+        EXPECT_EQ(threads, 1);
+        EXPECT(CPU_EQUAL(&share, &all));
+    }
+}
+
 /* ---- schedule: 0 -> 1 -> 2, 0 -> 3, 4 alone ---- */
 
 static const int needs_0[] = { 0 }, needs_1[] = { 1 };

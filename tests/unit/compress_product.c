@@ -1,6 +1,8 @@
-/* compress, product quantization: vectors by k-means, the activations' root against the gram
- * matrix, kernels as entries of the book, what is learned back. */
+/* compress, product quantization: vectors by k-means, the activations' root against covariances,
+ * kernels as entries of the book, what is learned back. */
 #include "compress_shared.h"
+
+#include "../../src/compress/share/unfolded.h"
 
 TEST("share: product", "every round of vectors lowers the objective; two groups are found")
 {
@@ -25,33 +27,95 @@ TEST("share: product", "every round of vectors lowers the objective; two groups 
         for (int k = 0; k < i; k++) EXPECT((owner[i] == owner[k]) == (i % 2 == k % 2));
 }
 
-TEST("share: product",
-     "the root's square is the gram matrix, and the identity where nothing is shown")
+/* ---- activations ---- */
+
+/* conv 3x3, stride 2, padding 1, of 5 x 6 x 2 to 3 x 3 x 4 */
+static gf_net *conv_net(void)
 {
-    enum { SIZE = 9 };
-    double gram[SIZE * SIZE] = { 0 }, trace = 0, root_trace = 0;
-    gf_real root[SIZE * SIZE], rows[30 * SIZE];
-    REQUIRE_OK(gf_product_root(root, gram, SIZE));
-    for (int i = 0; i < SIZE * SIZE; i++) {
-        double square = 0;
-        for (int k = 0; k < SIZE; k++)
-            square += (double)root[k * SIZE + i / SIZE] * (double)root[k * SIZE + i % SIZE];
-        EXPECT_NEAR(square, i % (SIZE + 1) == 0, 1e-5);
-    }
-    fill_normal(rows, 30 * SIZE, 5);
-    for (int r = 0; r < 30; r++)
-        for (int i = 0; i < SIZE * SIZE; i++)
-            gram[i] += (double)rows[r * SIZE + i / SIZE] * (double)rows[r * SIZE + i % SIZE];
-    REQUIRE_OK(gf_product_root(root, gram, SIZE));
-    for (int i = 0; i < SIZE; i++) trace += gram[i * (SIZE + 1)];
-    for (int i = 0; i < SIZE * SIZE; i++) root_trace += pow((double)root[i], 2);
-    for (int i = 0; i < SIZE * SIZE; i++) {
-        double square = 0;
-        for (int k = 0; k < SIZE; k++)
-            square += (double)root[k * SIZE + i / SIZE] * (double)root[k * SIZE + i % SIZE];
-        EXPECT_NEAR(square / root_trace, gram[i] / trace, 1e-5);
+    gf_net *net = NULL;
+    int node;
+    const gf_conv_attributes a = { .filters = 4,
+                                   .kernel_height = 3,
+                                   .kernel_width = 3,
+                                   .stride = 2,
+                                   .pad_height = 1,
+                                   .pad_width = 1,
+                                   .groups = 1 };
+    EXPECT_STATUS(gf_net_create(&net, (gf_shape){ 5, 6, 2 }), GF_OK);
+    EXPECT_STATUS(gf_net_add(net, &node, "conv", "conv", &a, (int[]){ 0 }, 1), GF_OK);
+    return net;
+}
+
+enum { PLACES = 9, LOOKS = 4 * PLACES };
+
+/* What filter tap (ky, kx) of channel c meets at each output place of each of four images. */
+static void taps_of(double out[LOOKS], const gf_real *images, int ky, int kx, int c)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        int y = i % PLACES / 3 * 2 + ky - 1, x = i % 3 * 2 + kx - 1;
+        bool inside = y >= 0 && y < 5 && x >= 0 && x < 6;
+        out[i] = inside ? (double)images[i / PLACES * 60 + (y * 6 + x) * 2 + c] : 0;
     }
 }
+
+static double covariance(const double *a, const double *b)
+{
+    double mean_a = 0, mean_b = 0, sum = 0;
+    for (int i = 0; i < LOOKS; i++) mean_a += a[i] / LOOKS;
+    for (int i = 0; i < LOOKS; i++) mean_b += b[i] / LOOKS;
+    for (int i = 0; i < LOOKS; i++) sum += (a[i] - mean_a) * (b[i] - mean_b);
+    return sum;
+}
+
+TEST("share: product",
+     "the root's square is the sum of the channels' covariances of what taps meet")
+{
+    gf_net *net = conv_net();
+    gf_unfolded u = { 0 };
+    gf_real images[4 * 60], root[81];
+    double want[81] = { 0 }, a[LOOKS], b[LOOKS], trace = 0, root_trace = 0;
+    fill_normal(images, 4 * 60, 5);
+    for (int i = 0; i < 4 * 60; i++) images[i] = (gf_real)(i % 2 ? 3 : 7) + images[i]; /* means */
+    REQUIRE_OK(gf_unfolded_init(&u, net, &net->nodes[1]));
+    for (int i = 0; i < LOOKS; i++)
+        gf_unfolded_add(&u, images + i / PLACES * 60, i % PLACES / 3, i % 3);
+    REQUIRE_OK(gf_unfolded_root(root, &u));
+    for (int i = 0; i < 81; i++)
+        for (int c = 0; c < 2; c++) {
+            taps_of(a, images, i / 9 / 3, i / 9 % 3, c);
+            taps_of(b, images, i % 9 / 3, i % 3, c);
+            want[i] += covariance(a, b);
+        }
+    for (int i = 0; i < 9; i++) trace += want[i * 10];
+    for (int i = 0; i < 81; i++) root_trace += pow((double)root[i], 2);
+    for (int i = 0; i < 81; i++) {
+        double square = 0;
+        for (int k = 0; k < 9; k++)
+            square += (double)root[k * 9 + i / 9] * (double)root[k * 9 + i % 9];
+        EXPECT_NEAR(square / root_trace, want[i] / trace, 1e-5);
+    }
+    gf_unfolded_release(&u);
+    gf_net_destroy(net);
+}
+
+TEST("share: product", "where nothing was looked at the root is the identity")
+{
+    gf_net *net = conv_net();
+    gf_unfolded u = { 0 };
+    gf_real root[81];
+    REQUIRE_OK(gf_unfolded_init(&u, net, &net->nodes[1]));
+    REQUIRE_OK(gf_unfolded_root(root, &u));
+    for (int i = 0; i < 81; i++) {
+        double square = 0;
+        for (int k = 0; k < 9; k++)
+            square += (double)root[k * 9 + i / 9] * (double)root[k * 9 + i % 9];
+        EXPECT_NEAR(square, i % 10 == 0, 1e-5);
+    }
+    gf_unfolded_release(&u);
+    gf_net_destroy(net);
+}
+
+/* ---- the method ---- */
 
 static gf_net *product_net(const char *text)
 {

@@ -4,20 +4,20 @@
  * outputs, not of the weights, is small: sum ||x (v - c)||^2 over the rows x of unfolded
  * activations of training images (section 3.2). With x^T x = R^T R that is k-means of the vectors
  * R v: the E-step takes the nearest R c, and what least squares give as the M-step are means.
- * Layers are done from the first to the last, each on what the network compressed so far gives it;
- * then the codebooks learn the outputs of the uncompressed network, from no labels, each entry by
- * the mean of its members' gradients (section 3.3).
- * Choices: layers without such kernels (1x1, fully connected) share single weights, so that
+ * Then the codebooks learn the outputs of the uncompressed network, from no labels, each entry by
+ * the mean of its members' gradients (section 3.3). Choices: activations are those of the
+ * uncompressed network, and x is taken about each channel's mean, whose offset batch normalization
+ * takes away. The paper takes second moments of the network compressed so far, which it trains
+ * between the layers; without that training what the later layers see is far from what they are
+ * made for. Layers without such kernels (1x1, fully connected) share single weights, so that
  * channels can still be removed; the first layer is left as it is, as in the paper; a codebook has
- * at most one entry per four vectors, as there. Left out: training between the layers. */
-#include "share.h"
+ * at most one entry per four vectors, as there. */
+#include "unfolded.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 50, SINGLE_ROUNDS = 300 };
-#define RIDGE 1e-6 /* of the mean square, for directions that no image shows */
+enum { SINGLE_ROUNDS = 300 };
 
 typedef struct product_options {
     gf_train_options train;
@@ -27,107 +27,6 @@ typedef struct product_options {
 } product_options;
 
 extern const gf_method gf_method_product; /* below; its schema says how long it trains */
-
-/* ---- the activations' root: R with R^T R = x^T x ---- */
-
-typedef struct unfolded {
-    const gf_node *node;
-    const gf_conv_attributes *geometry;
-    gf_shape in;
-    double *gram; /* [size, size] */
-    int size;
-} unfolded;
-
-/* Adds the patch under the kernel at (y, x) of every channel. image [height, width, channels] */
-static void add_patches(unfolded *u, const gf_real *image, int y, int x)
-{
-    const gf_conv_attributes *g = u->geometry;
-    double patch[GF_CLUSTER_BLOCK];
-    for (int c = 0; c < u->in.channels; c++) {
-        for (int j = 0; j < u->size; j++) {
-            int iy = y * g->stride - g->pad_height + j / g->kernel_width;
-            int ix = x * g->stride - g->pad_width + j % g->kernel_width;
-            bool inside = iy >= 0 && iy < u->in.height && ix >= 0 && ix < u->in.width;
-            size_t at = (size_t)(iy * u->in.width + ix) * (size_t)u->in.channels + (size_t)c;
-            patch[j] = inside ? (double)image[at] : 0;
-        }
-        for (int i = 0; i < u->size; i++)
-            for (int j = 0; j < u->size; j++) u->gram[i * u->size + j] += patch[i] * patch[j];
-    }
-}
-
-/* `samples` places of each image, drawn by chance. */
-static void add_image(unfolded *u, const gf_real *image, uint32_t index, int samples,
-                      const gf_random *random)
-{
-    for (uint32_t s = 0; s < (uint32_t)samples; s++) {
-        uint32_t height = (uint32_t)u->node->shape.height, width = (uint32_t)u->node->shape.width;
-        int y = (int)gf_random_below(random, index, 2 * s, height);
-        int x = (int)gf_random_below(random, index, 2 * s + 1, width);
-        add_patches(u, image, y, x);
-    }
-}
-
-static gf_status add_activations(unfolded *u, const gf_method_call *call, const product_options *o,
-                                 const gf_random *random)
-{
-    gf_status status;
-    gf_run *run = NULL;
-    int positions[BATCH], labels[BATCH], input = u->node->inputs[0];
-    int there = gf_data_count(call->data, GF_TRAIN), images = o->images < there ? o->images : there;
-    GF_TRY(gf_run_create(&run, call->net, call->kernels, BATCH, false));
-    GF_TRY(gf_run_want_value(run, input));
-    for (int first = 0; first < images; first += BATCH) {
-        int count = images - first < BATCH ? images - first : BATCH;
-        for (int k = 0; k < count; k++) positions[k] = first + k;
-        gf_data_batch(gf_run_input(run), labels, call->data, GF_TRAIN, positions, count, NULL,
-                      NULL);
-        gf_run_forward(run, count, GF_MODE_EVALUATE, NULL);
-        for (int k = 0; k < count; k++)
-            add_image(u, gf_run_value(run, input) + (size_t)k * gf_shape_count(u->in),
-                      (uint32_t)(first + k), o->samples, random);
-    }
-out:
-    gf_run_destroy(run);
-    return status;
-}
-
-gf_status gf_product_root(gf_real *root, const double *gram, int size)
-{
-    gf_real a[GF_CLUSTER_BLOCK * GF_CLUSTER_BLOCK], left[GF_CLUSTER_BLOCK * GF_CLUSTER_BLOCK];
-    gf_real values[GF_CLUSTER_BLOCK];
-    gf_status status;
-    double trace = 0;
-    for (int j = 0; j < size; j++) trace += gram[j * (size + 1)];
-    for (int i = 0; i < size; i++)
-        for (int j = 0; j < size; j++) {
-            double ridge = i == j ? (trace > 0 ? RIDGE : 1) : 0;
-            a[i * size + j] =
-                (gf_real)((trace > 0 ? gram[i * size + j] * size / trace : 0) + ridge);
-        }
-    GF_TRY(gf_svd(left, values, root, a, size, size));
-    for (int i = 0; i < size; i++)
-        for (int j = 0; j < size; j++) root[i * size + j] *= (gf_real)sqrt((double)values[i]);
-out:
-    return status;
-}
-
-static gf_status find_root(gf_real *root, const gf_method_call *call, const product_options *o,
-                           const gf_node *node, const gf_random *random)
-{
-    gf_status status;
-    double gram[GF_CLUSTER_BLOCK * GF_CLUSTER_BLOCK] = { 0 };
-    const gf_conv_attributes *geometry = (const void *)node->attributes;
-    unfolded u = { .node = node,
-                   .geometry = geometry,
-                   .in = call->net->nodes[node->inputs[0]].shape,
-                   .gram = gram,
-                   .size = geometry->kernel_height * geometry->kernel_width };
-    if (o->weighted) GF_TRY(add_activations(&u, call, o, random));
-    GF_TRY(gf_product_root(root, gram, u.size));
-out:
-    return status;
-}
 
 /* ---- one layer ---- */
 
@@ -171,36 +70,54 @@ out:
     return status;
 }
 
-static gf_status share_layer(const gf_method_call *call, const product_options *o,
-                             const gf_node *node)
+static gf_random random_of(const gf_method_call *call, const gf_node *node)
+{
+    return (gf_random){ .seed = call->seed,
+                        .ordinal = call->ordinal,
+                        .purpose = GF_PURPOSE_METHOD,
+                        .epoch = gf_hash32(node->name) };
+}
+
+static gf_status share_layer(const gf_method_call *call, const product_options *o, gf_unfolded *u)
 {
     gf_status status;
-    gf_param *weight = gf_node_weight(call->net, node);
-    int size = weight->dims[1] * weight->dims[2];
+    gf_param *weight = gf_node_weight(call->net, u->node);
     gf_real root[GF_CLUSTER_BLOCK * GF_CLUSTER_BLOCK];
     const gf_cluster_options single = { .bits = o->single_bits, .block = 1, .average = true };
-    const gf_random random = { .seed = call->seed,
-                               .ordinal = call->ordinal,
-                               .purpose = GF_PURPOSE_METHOD,
-                               .epoch = gf_hash32(node->name) };
-    if (size == 1 || size > GF_CLUSTER_BLOCK)
-        return gf_share_weights(weight, &single, SINGLE_ROUNDS, call->kernels);
-    GF_TRY(find_root(root, call, o, node, &random));
+    const gf_random random = random_of(call, u->node);
+    if (!u->size) return gf_share_weights(weight, &single, SINGLE_ROUNDS, call->kernels);
+    GF_TRY(gf_unfolded_root(root, u));
     GF_TRY(share_kernels(weight, root, o, call->kernels, &random));
+out:
+    return status;
+}
+
+/* All layers with weights but the first. */
+static gf_status find_layers(gf_unfolded *all, int *layers, const gf_net *net)
+{
+    gf_status status = GF_OK;
+    bool first = true;
+    for (int n = 0; n < net->node_count; n++) {
+        if (!gf_node_has_weight(&net->nodes[n])) continue;
+        if (!first) GF_TRY(gf_unfolded_init(&all[(*layers)++], net, &net->nodes[n]));
+        first = false;
+    }
 out:
     return status;
 }
 
 static gf_status share_layers(const gf_method_call *call, const product_options *o)
 {
-    gf_status status = GF_OK;
-    bool first = true;
-    for (int n = 0; n < call->net->node_count; n++) {
-        if (!gf_node_has_weight(&call->net->nodes[n])) continue;
-        if (!first) GF_TRY(share_layer(call, o, &call->net->nodes[n]));
-        first = false;
-    }
+    gf_status status;
+    int layers = 0;
+    gf_unfolded *all = gf_alloc((size_t)call->net->node_count, sizeof *all);
+    GF_TRY_ALLOC(all);
+    GF_TRY(find_layers(all, &layers, call->net));
+    if (o->weighted) GF_TRY(gf_unfolded_look(all, layers, call, o->images, o->samples));
+    for (int l = 0; l < layers; l++) GF_TRY(share_layer(call, o, &all[l]));
 out:
+    for (int l = 0; l < layers; l++) gf_unfolded_release(&all[l]);
+    free(all);
     return status;
 }
 

@@ -51,10 +51,6 @@ void gf_kmeans_means(gf_real *means, const uint8_t *codes, const gf_real *points
 gf_status gf_share_weights(gf_param *weight, const gf_cluster_options *wanted, int rounds,
                            const gf_kernels *kernels);
 
-/* root [size, size] with root^T root proportional to gram, a little of the identity added; the
- * identity for zeros. size <= GF_CLUSTER_BLOCK */
-gf_status gf_product_root(gf_real *root, const double *gram, int size);
-
 /* A view "drawn", last in the chain: it changes no value, and keeps the codes [rows], each below
  * gf_cluster_entries, of the clusters that the weight's rows are drawn to while deep-kmeans trains.
  */

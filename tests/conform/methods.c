@@ -523,6 +523,8 @@ TEST("conform: methods", "every ordered pair works, or is refused with a reason"
             applied += expect_pair(net, *first, *second, &dense, &log);
             pairs++;
         }
+        if (pairs_file()) printf("%s: %d pairs so far\n", (*first)->schema.name, pairs);
+        fflush(stdout);
         gf_net_destroy(net);
     }
     printf("%d of %d ordered pairs apply, the others are refused\n", applied, pairs);

@@ -1,11 +1,20 @@
 /* Short names for people: of a point only what varies ("width 16, qat 4/4"), of a stage its
- * variant and what varies in it ("filter-l1 0.5"). Zipped values stand together, "4/4". */
+ * variant and what varies in it ("filter-l1 0.5"). Zipped values stand together, "4/4". Where that
+ * is another point's name already, plain stages of a branch are named too, then settings of what
+ * was chosen as a whole. */
 #include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { ACTIVE = 64 };
+
+typedef struct labeller {
+    gf_text *out;
+    const sweep *load;
+    const uint64_t *point;
+    enum detail { SHORT, STAGES, SETTINGS } detail;
+} labeller;
 
 typedef struct active_axes { /* the axes that a group has at a point, in file order */
     const axis *items[ACTIVE];
@@ -28,36 +37,50 @@ static void find_active(active_axes *list, const node *at, const uint64_t *point
     for (int i = 0; i < at->count; i++) find_active(list, at->items[i], point);
 }
 
+/* " fill reflect" */
+static void append_settings(const labeller *l, const node *group)
+{
+    for (int i = 0; i < group->count; i++)
+        if (node_is_scalar(group->items[i]))
+            gf_text_append(l->out, " %s %s", group->items[i]->name, group->items[i]->text);
+}
+
 /* "crop,flip,cutout": what stands in it, of a group its first key. */
-static void append_list(gf_text *out, const node *list)
+static void append_list(const labeller *l, const node *list)
 {
     for (int i = 0; i < list->count; i++) {
         const node *item = list->items[i];
         bool group = item->kind == NODE_GROUP && item->count > 0;
         const char *word = group ? item->items[0]->name : node_is_scalar(item) ? item->text : "...";
-        gf_text_append(out, "%s%s", i ? "," : "", word);
+        gf_text_append(l->out, "%s%s", i ? "," : "", word);
+        if (group && l->detail == SETTINGS && item->items[0]->kind == NODE_GROUP)
+            append_settings(l, item->items[0]);
     }
 }
 
 /* A group chosen as a whole is called by the first word in it. */
-static void append_value(gf_text *out, const axis *which, const uint64_t *point)
+static void append_value(const labeller *l, const axis *which)
 {
     picked here;
-    pick(&here, which->owner, point);
+    pick(&here, which->owner, l->point);
     if (here.kind == NODE_LIST && here.node->count > 0) {
-        append_list(out, here.node);
+        append_list(l, here.node);
         return;
     }
-    if (here.kind != NODE_GROUP && here.kind != NODE_LIST) {
-        gf_text_append(out, "%s", here.text);
+    if (here.kind == NODE_LIST) {
+        gf_text_append(l->out, "none");
+        return;
+    }
+    if (here.kind != NODE_GROUP) {
+        gf_text_append(l->out, "%s", here.text);
         return;
     }
     for (int i = 0; i < here.node->count; i++)
         if (here.node->items[i]->kind == NODE_TEXT) {
-            gf_text_append(out, "%s", here.node->items[i]->text);
+            gf_text_append(l->out, "%s", here.node->items[i]->text);
             return;
         }
-    gf_text_append(out, "#%d", (int)point[which->dimension] + 1);
+    gf_text_append(l->out, "#%d", (int)l->point[which->dimension] + 1);
 }
 
 /* "amount" of "amount", "warmup" of "schedule.warmup", "schedule" of "schedule.policy". */
@@ -83,28 +106,32 @@ static bool is_ambiguous(const sweep *load, const axis *which)
     return false;
 }
 
+/* A whole group that was chosen, like a model or a stage's. */
+static bool is_whole(const axis *which)
+{
+    return strcmp(which->head, which->field) == 0;
+}
+
 /* "width 16, blocks 1,1,1,1"; zipped neighbours: "weight_bits/activation_bits 4/8". */
-static void append_named(gf_text *out, const sweep *load, const active_axes *list,
-                         const uint64_t *point, const char *head)
+static void append_named(const labeller *l, const active_axes *list, const char *head)
 {
     char name[96];
     for (int i = 0; i < list->count; i++) {
         const axis *which = list->items[i];
         bool joined = i > 0 && which->dimension == list->items[i - 1]->dimension;
-        if (!joined) gf_text_append(out, "%s", out->size ? ", " : "");
-        if (!joined && head && is_ambiguous(load, which)) gf_text_append(out, "%s ", head);
+        if (!joined) gf_text_append(l->out, "%s", l->out->size ? ", " : "");
+        if (!joined && head && is_ambiguous(l->load, which)) gf_text_append(l->out, "%s ", head);
         short_name(name, sizeof name, which);
-        /* A whole group that was chosen, like a model, is called by itself. */
         if (joined)
-            gf_text_append(out, "/");
-        else if (strcmp(which->head, which->field) != 0)
-            gf_text_append(out, "%s ", name);
-        append_value(out, which, point);
+            gf_text_append(l->out, "/");
+        else if (!is_whole(which))
+            gf_text_append(l->out, "%s ", name);
+        append_value(l, which);
     }
 }
 
 /* After a variant's name the values need no names while they are one dimension. */
-static void append_values(gf_text *out, const active_axes *list, const uint64_t *point)
+static void append_values(const labeller *l, const active_axes *list)
 {
     char name[96];
     bool single = true;
@@ -114,12 +141,12 @@ static void append_values(gf_text *out, const active_axes *list, const uint64_t 
         bool joined = i > 0 && list->items[i]->dimension == list->items[i - 1]->dimension;
         short_name(name, sizeof name, list->items[i]);
         if (joined)
-            gf_text_append(out, "/");
+            gf_text_append(l->out, "/");
         else if (single)
-            gf_text_append(out, " ");
+            gf_text_append(l->out, " ");
         else
-            gf_text_append(out, "%s %s ", i ? "," : "", name);
-        append_value(out, list->items[i], point);
+            gf_text_append(l->out, "%s %s ", i ? "," : "", name);
+        append_value(l, list->items[i]);
     }
 }
 
@@ -138,38 +165,44 @@ const char *link_name(const stage_link *link, bool *is_variant)
     return *is_variant ? name : link->schema->name;
 }
 
-static void drop_selector(active_axes *list, const stage_link *link)
+/* What the variant's name says already. */
+static void drop_spoken(active_axes *list, const stage_link *link, bool is_variant,
+                        enum detail detail)
 {
     const char *selector = selector_of(link);
     int kept = 0;
-    for (int i = 0; i < list->count; i++)
-        if (!selector || strcmp(list->items[i]->field, selector) != 0)
-            list->items[kept++] = list->items[i];
+    for (int i = 0; i < list->count; i++) {
+        const axis *one = list->items[i];
+        bool spoken = (selector && strcmp(one->field, selector) == 0) ||
+                      (is_variant && detail != SETTINGS && is_whole(one));
+        if (!spoken) list->items[kept++] = one;
+    }
     list->count = kept;
 }
 
-static void append_link(gf_text *out, const sweep *load, const stage_link *link,
-                        const uint64_t *point, bool alone)
+static void append_link(const labeller *l, const stage_link *link, bool alone)
 {
     active_axes list = { .count = 0 };
     bool is_variant;
-    const char *name = link_name(link, &is_variant);
-    find_active(&list, link->body, point);
+    const char *name = link_name(link, &is_variant), *comma = l->out->size ? ", " : "";
+    find_active(&list, link->body, l->point);
     bool varies = list.count > 0;
-    drop_selector(&list, link);
+    drop_spoken(&list, link, is_variant, l->detail);
     if (is_variant && (varies || link->branch)) {
-        gf_text_append(out, "%s%s", out->size ? ", " : "", name);
-        append_values(out, &list, point);
+        gf_text_append(l->out, "%s%s", comma, name);
+        append_values(l, &list);
     } else if (varies && link->branch) {
         gf_text values = { 0 };
-        append_named(&values, load, &list, point, NULL);
-        gf_text_append(out, "%s%s %s", out->size ? ", " : "", name, values.data ? values.data : "");
-        out->failed |= values.failed;
+        labeller inner = *l;
+        inner.out = &values;
+        append_named(&inner, &list, NULL);
+        gf_text_append(l->out, "%s%s %s", comma, name, values.data ? values.data : "");
+        l->out->failed |= values.failed;
         gf_text_release(&values);
     } else if (varies) {
-        append_named(out, load, &list, point, name);
+        append_named(l, &list, name);
     } else if (link->branch && alone) {
-        gf_text_append(out, "%s%s", out->size ? ", " : "", name);
+        gf_text_append(l->out, "%s%s", comma, name);
     }
 }
 
@@ -187,32 +220,33 @@ static bool branch_is_named(const chain *links, const uint64_t *point)
     return false;
 }
 
-static void append_group(gf_text *out, const sweep *load, const node *group, const uint64_t *point)
+static void append_group(const labeller *l, const node *group)
 {
     active_axes list = { .count = 0 };
-    find_active(&list, group, point);
-    append_named(out, load, &list, point, NULL);
+    find_active(&list, group, l->point);
+    append_named(l, &list, NULL);
 }
 
 gf_status link_label(char **out, const sweep *load, const chain_source *from, const chain *links,
                      int index, const uint64_t *point)
 {
-    gf_status status = GF_OK;
+    gf_status status;
     gf_text text = { 0 }, values = { 0 };
     active_axes list = { .count = 0 };
+    const labeller l = { .out = &values, .load = load, .point = point };
     const stage_link *link = &links->links[index];
     bool is_variant;
     gf_text_append(&text, "%s", link_name(link, &is_variant));
     if (index == 0) {
-        append_group(&values, load, from->data, point);
-        append_group(&values, load, from->model, point);
+        append_group(&l, from->data);
+        append_group(&l, from->model);
     }
     find_active(&list, link->body, point);
-    drop_selector(&list, link);
+    drop_spoken(&list, link, is_variant, SHORT);
     if (is_variant)
-        append_values(&values, &list, point);
+        append_values(&l, &list);
     else
-        append_named(&values, load, &list, point, NULL);
+        append_named(&l, &list, NULL);
     if (values.size) gf_text_append(&text, "%s%s", values.data[0] == ' ' ? "" : " ", values.data);
     GF_TRY(gf_text_check(&text));
     GF_TRY_ALLOC(*out = gf_arena_strdup(load->arena, text.data));
@@ -230,27 +264,33 @@ static void append_chain(gf_text *out, const chain *links)
         gf_text_append(out, "%s%s", i ? ", " : "", link_name(&links->links[i], &is_variant));
 }
 
-static void append_teachers(gf_text *out, const sweep *load, const uint64_t *point)
+static void append_teachers(const labeller *l)
 {
-    for (int i = 0; i < load->teacher_count; i++) {
-        const chain_source *one = &load->teachers[i];
+    for (int i = 0; i < l->load->teacher_count; i++) {
+        const chain_source *one = &l->load->teachers[i];
         gf_text part = { 0 };
-        if (one->data != load->main.data) append_group(&part, load, one->data, point);
-        if (one->model != load->main.model) append_group(&part, load, one->model, point);
-        append_group(&part, load, one->stages, point);
-        if (part.size) gf_text_append(out, "%s%s %s", out->size ? ", " : "", one->name, part.data);
+        labeller inner = *l;
+        inner.out = &part;
+        if (one->data != l->load->main.data) append_group(&inner, one->data);
+        if (one->model != l->load->main.model) append_group(&inner, one->model);
+        append_group(&inner, one->stages);
+        if (part.size)
+            gf_text_append(l->out, "%s%s %s", l->out->size ? ", " : "", one->name, part.data);
+        l->out->failed |= part.failed;
         gf_text_release(&part);
     }
 }
 
 static gf_status point_label(gf_text *out, const sweep *load, const chain *links,
-                             const uint64_t *point)
+                             const uint64_t *point, enum detail detail)
 {
-    append_group(out, load, load->main.data, point);
-    append_group(out, load, load->main.model, point);
-    bool alone = !branch_is_named(links, point);
-    for (int i = 0; i < links->count; i++) append_link(out, load, &links->links[i], point, alone);
-    append_teachers(out, load, point);
+    const labeller l = { .out = out, .load = load, .point = point, .detail = detail };
+    gf_text_release(out);
+    append_group(&l, load->main.data);
+    append_group(&l, load->main.model);
+    bool alone = detail != SHORT || !branch_is_named(links, point);
+    for (int i = 0; i < links->count; i++) append_link(&l, &links->links[i], alone);
+    append_teachers(&l);
     if (out->size == 0) append_chain(out, links);
     return gf_text_check(out);
 }
@@ -264,11 +304,12 @@ static gf_status set_axes(gf_options *out, const node *group, const uint64_t *po
     active_axes list = { .count = 0 };
     char key[192];
     gf_text value = { 0 };
+    const labeller l = { .out = &value, .point = point };
     find_active(&list, group, point);
     for (int i = 0; i < list.count; i++) {
         const char *field = list.items[i]->field;
         gf_text_release(&value);
-        append_value(&value, list.items[i], point);
+        append_value(&l, list.items[i]);
         GF_TRY(gf_text_check(&value));
         snprintf(key, sizeof key, "%s%s%s", prefix, field[0] ? "." : "", field);
         GF_TRY(gf_options_set(out, key, value.data ? value.data : ""));
@@ -342,25 +383,32 @@ out:
     return status;
 }
 
-/* Two points of one label would be confusing: the later ones are numbered. */
-static gf_status number_equal(sweep *load, table *seen, int index, gf_text *label)
+static bool is_taken(const sweep *load, const table *seen, const gf_text *label)
 {
-    gf_plan_point *points = load->plan->points;
+    size_t cursor = 0;
+    int found;
+    while ((found = table_next(seen, table_hash(label->data, label->size), &cursor)) >= 0)
+        if (strcmp(load->plan->points[found].label, label->data) == 0) return true;
+    return false;
+}
+
+/* Two points of one label would be confusing: the later ones are called by more of
+ * what they are, and numbered where all of that is the same. */
+static gf_status unique_label(gf_text *label, const sweep *load, const chain *links,
+                              const table *seen, const uint64_t *point)
+{
+    gf_status status;
+    GF_TRY(point_label(label, load, links, point, SHORT));
+    for (enum detail more = STAGES; is_taken(load, seen, label) && more <= SETTINGS; more++)
+        GF_TRY(point_label(label, load, links, point, more));
     size_t size = label->size;
-    for (int n = 1;; n++) {
-        if (n > 1) {
-            label->size = size;
-            gf_text_append(label, " (%d)", n);
-        }
-        gf_status status = gf_text_check(label);
-        if (status != GF_OK) return status;
-        uint64_t hash = table_hash(label->data, label->size);
-        size_t cursor = 0;
-        int found;
-        while ((found = table_next(seen, hash, &cursor)) >= 0)
-            if (strcmp(points[found].label, label->data) == 0) break;
-        if (found < 0) return table_add(seen, hash, index);
+    for (int n = 2; is_taken(load, seen, label); n++) {
+        label->size = size;
+        gf_text_append(label, " (%d)", n);
+        GF_TRY(gf_text_check(label));
     }
+out:
+    return status;
 }
 
 gf_status labels_make(sweep *load)
@@ -375,9 +423,8 @@ gf_status labels_make(sweep *load)
     GF_TRY_ALLOC(plan->points = gf_arena_alloc(plan->arena, count * sizeof *plan->points));
     for (int i = 0; i < load->point_count; i++) {
         GF_TRY(resolve_chain(load, &links, &load->main, load->points[i]));
-        gf_text_release(&label);
-        GF_TRY(point_label(&label, load, &links, load->points[i]));
-        GF_TRY(number_equal(load, &seen, i, &label));
+        GF_TRY(unique_label(&label, load, &links, &seen, load->points[i]));
+        GF_TRY(table_add(&seen, table_hash(label.data, label.size), i));
         GF_TRY_ALLOC(plan->points[i].label = gf_arena_strdup(plan->arena, label.data));
         GF_TRY_ALLOC(plan->points[i].axes = gf_options_create());
         plan->point_count = i + 1;

@@ -84,6 +84,26 @@ TEST("sweep: plan", "a list chosen as a whole is called by what stands in it")
     gf_plan_destroy(plan);
 }
 
+TEST("sweep: plan",
+     "labels that would be equal say more: plain stages, then what a list's groups set")
+{
+    gf_plan *plan = load(HEAD "stages = ( { train : { epochs = 2; augment = { choose = ( ( ), "
+                              "(\"crop\"), ({ crop : { padding = 2; }; }) ); }; }; } );\n");
+    REQUIRE(plan);
+    EXPECT_TEXT(plan->points[0].label, "augment none");
+    EXPECT_TEXT(plan->points[1].label, "augment crop");
+    EXPECT_TEXT(plan->points[2].label, "augment crop padding 2");
+    gf_plan_destroy(plan);
+    plan = load(HEAD "stages = ( { train : { epochs = 2; }; }, { choose = ( "
+                     "( { prune : { method = \"filter-l1\"; amount = 0.5; }; } ), "
+                     "( { prune : { method = \"filter-l1\"; amount = 0.5; }; }, "
+                     "  { finetune : { epochs = 1; }; } ) ); } );\n");
+    REQUIRE(plan);
+    EXPECT_TEXT(plan->points[0].label, "filter-l1");
+    EXPECT_TEXT(plan->points[1].label, "filter-l1, finetune");
+    gf_plan_destroy(plan);
+}
+
 TEST("sweep: plan", "options are canonical: all defaults, in the order of the schema")
 {
     gf_plan *plan = load_design();

@@ -304,7 +304,7 @@ static gf_status set_axes(gf_options *out, const node *group, const uint64_t *po
     active_axes list = { .count = 0 };
     char key[192];
     gf_text value = { 0 };
-    const labeller l = { .out = &value, .point = point };
+    const labeller l = { .out = &value, .point = point, .detail = SETTINGS };
     find_active(&list, group, point);
     for (int i = 0; i < list.count; i++) {
         const char *field = list.items[i]->field;

@@ -219,6 +219,8 @@ struct gf_schema {
     const char *paper;      /* "Li et al. 2017, arXiv 1608.08710, section 3"; NULL: none */
     const gf_field *fields; /* ends with GF_FIELD_END; may be NULL */
     const gf_slot *slots;   /* ends with a NULL name; may be NULL */
+    int revision; /* raised when the same options give other results: then those that are stored
+                   * are no longer taken for its own. 0: never yet */
 };
 const gf_schema *gf_schema_find(const gf_schema *const *schemas, const char *name);
 

@@ -247,10 +247,21 @@ static gf_status emit_slot(emitter *work, const gf_slot *slot, const node *group
     return emit_variant(work, slot, named ? NULL : here.node, named ? here.text : NULL, below);
 }
 
+/* A line of its own, so that stages of the first revision keep the keys that they have. */
+static gf_status emit_revision(emitter *work, const gf_schema *schema, const char *prefix)
+{
+    char key[KEY_SIZE], number[16];
+    if (schema->revision == 0) return GF_OK;
+    snprintf(key, sizeof key, "%srevision.%s", prefix, schema->name);
+    snprintf(number, sizeof number, "%d", schema->revision);
+    return gf_options_set(work->out, key, number);
+}
+
 static gf_status emit_schema(emitter *work, const gf_schema *schema, const node *group,
                              const char *prefix)
 {
-    gf_status status = GF_OK;
+    gf_status status;
+    GF_TRY(emit_revision(work, schema, prefix));
     GF_TRY(emit_fields(work, schema->fields, group, prefix));
     for (const gf_slot *slot = schema->slots; slot && slot->name; slot++)
         GF_TRY(emit_slot(work, slot, group, prefix));

@@ -271,6 +271,26 @@ TEST("sweep: keys", "a field that came late is in a key only where it says somet
     EXPECT_EQ(says("alternate", "", "augment = ( { flip : { alternate = true; }; } );"), 1);
 }
 
+TEST("sweep: keys",
+     "a raised revision changes the keys of its own stages, and of what stands on them")
+{
+    const char *const chains[] = {
+        "train : { }; }, { prune : { method = \"magnitude\"; amount = 0.5; }; ",
+        "train : { }; }, { prune : { method = \"filter-l1\"; amount = 0.5; }; ",
+        "train : { }; }, { prune : { method = \"filter-l1\"; amount = 0.5; }; "
+        "}, { finetune : { }; "
+    };
+    for (int i = 0; i < 3; i++) {
+        char file[512];
+        snprintf(file, sizeof file, HEAD "stages = ( { %s } );\n", chains[i]);
+        gf_key first = last_key(file, "n");
+        filter_schema.revision = 1;
+        gf_key second = last_key(file, "n");
+        filter_schema.revision = 0;
+        EXPECT_EQ(strcmp(first.hex, second.hex) != 0, i > 0);
+    }
+}
+
 TEST("sweep: keys", "one bf16 stage makes the sweep's class, and numerics can be an axis")
 {
     const gf_numerics_class numerics = { "n", "n native" };

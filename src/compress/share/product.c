@@ -181,7 +181,8 @@ const gf_method gf_method_product = {
                 .summary = "kernels from a codebook that keeps outputs as they are",
                 .paper = "Stock et al. 2020, arXiv 1907.05686, section 3",
                 .fields = fields,
-                .slots = gf_train_slots },
+                .slots = gf_train_slots,
+                .revision = 1 }, /* activations about their means, of the network as it came */
     .options_size = sizeof(product_options),
     .stage = "share",
     .example = "{ share : { method = \"product\"; bits = 8; epochs = 3; }; }",

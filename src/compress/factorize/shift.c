@@ -151,7 +151,8 @@ const gf_method gf_method_shift = {
                 .summary = "learn one weight a kernel: a shift and a 1x1 convolution",
                 .paper = "Hacene et al. 2019, arXiv 1905.12300",
                 .fields = fields,
-                .slots = gf_train_slots },
+                .slots = gf_train_slots,
+                .revision = 1 }, /* shares next to nothing are nothing */
     .options_size = sizeof(shift_options),
     .stage = "factorize",
     .example = "{ factorize : { method = \"shift\"; epochs = 10; }; }, "

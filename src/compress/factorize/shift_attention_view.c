@@ -49,6 +49,8 @@ static spread spread_of(const gf_real *attention, size_t count)
     return s;
 }
 
+#define SHARE_LEAST 1e-20 /* smaller ones would make denormal weights, and convolutions crawl */
+
 /* out[places] = softmax(sharpness * attention) of a slice that begins at `attention`. */
 static void soften(double *out, const gf_real *attention, int places, size_t channels,
                    double sharpness)
@@ -59,6 +61,7 @@ static void soften(double *out, const gf_real *attention, int places, size_t cha
             most = (double)attention[(size_t)k * channels];
     for (int k = 0; k < places; k++) {
         out[k] = exp(sharpness * ((double)attention[(size_t)k * channels] - most));
+        if (out[k] < SHARE_LEAST) out[k] = 0;
         sum += out[k];
     }
     for (int k = 0; k < places; k++) out[k] /= sum;

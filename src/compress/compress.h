@@ -24,6 +24,8 @@ gf_status gf_state_select(gf_tensor *state, int axis, const int *keep, int count
 bool gf_node_has_weight(const gf_node *node);
 /* Its weight, params[0]. */
 gf_param *gf_node_weight(const gf_net *net, const gf_node *node);
+/* The first and the last node with weights; -1: there is none. */
+void gf_net_weight_edges(int *first, int *last, const gf_net *net);
 
 /* Marks in *before, [nodes], owned by the caller, the node and all that lead to it. */
 gf_status gf_nodes_before(bool **before, const gf_net *net, int node);
@@ -38,5 +40,7 @@ void gf_params_draw(const gf_method_call *call, const gf_node *node, int fan_in)
 /* A training with all that the stage gave to the method; the method adds its terms and hooks.
  * `schema`: the method's. */
 gf_train_job gf_method_job(const gf_method_call *call, const gf_schema *schema);
+/* The method's random numbers for what is called `name`, a node say. */
+gf_random gf_random_for(const gf_method_call *call, const char *name);
 
 #endif

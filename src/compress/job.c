@@ -1,4 +1,4 @@
-/* The training of a method that trains. */
+/* What a method's call says to others: to the training, to random numbers. */
 #include "compress.h"
 
 gf_train_job gf_method_job(const gf_method_call *call, const gf_schema *schema)
@@ -17,4 +17,12 @@ gf_train_job gf_method_job(const gf_method_call *call, const gf_schema *schema)
         .resume = call->resume,
         .hooks = call->hooks,
     };
+}
+
+gf_random gf_random_for(const gf_method_call *call, const char *name)
+{
+    return (gf_random){ .seed = call->seed,
+                        .ordinal = call->ordinal,
+                        .purpose = GF_PURPOSE_METHOD,
+                        .epoch = gf_hash32(name) };
 }

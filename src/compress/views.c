@@ -85,3 +85,13 @@ gf_param *gf_node_weight(const gf_net *net, const gf_node *node)
 {
     return &net->params[node->params[0]];
 }
+
+void gf_net_weight_edges(int *first, int *last, const gf_net *net)
+{
+    *first = *last = -1;
+    for (int n = 0; n < net->node_count; n++) {
+        if (!gf_node_has_weight(&net->nodes[n])) continue;
+        if (*first < 0) *first = n;
+        *last = n;
+    }
+}

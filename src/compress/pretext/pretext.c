@@ -5,9 +5,9 @@
 
 int gf_classifier_find(const gf_net *net)
 {
-    int node = net->node_count - 1;
-    while (node > 0 && !gf_node_has_weight(&net->nodes[node])) node--;
-    return node;
+    int first, last;
+    gf_net_weight_edges(&first, &last, net);
+    return last > 0 ? last : 0;
 }
 
 gf_status gf_pretext_linear_head(const gf_method_call *call, int trunk, const gf_pretext *task)

@@ -126,10 +126,7 @@ static void add_parts(gf_real *part, const reader *r, const gf_real *image, gf_s
 /* The samples of one image, which is number `index` of the training split. */
 static void sample_image(const layer *l, const reader *r, const gf_real *image, int index)
 {
-    const gf_random random = { .seed = l->call->seed,
-                               .ordinal = l->call->ordinal,
-                               .purpose = GF_PURPOSE_METHOD,
-                               .epoch = gf_hash32(r->node->name) };
+    const gf_random random = gf_random_for(l->call, r->node->name);
     gf_shape in = l->call->net->nodes[r->node->inputs[0]].shape, out = r->node->shape;
     int blocks = r->slice->blocks, filters = r->geometry.filters / blocks;
     for (int s = 0; s < l->options->samples; s++) {

@@ -8,17 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first and the last node with weights. */
-static void find_edges(int *first, int *last, const gf_net *net)
-{
-    *first = *last = -1;
-    for (int n = 0; n < net->node_count; n++) {
-        if (!gf_node_has_weight(&net->nodes[n])) continue;
-        if (*first < 0) *first = n;
-        *last = n;
-    }
-}
-
 static gf_quantize_place place_of(int node, int first, int last)
 {
     if (node == last) return GF_QUANTIZE_LAST;
@@ -30,7 +19,7 @@ gf_status gf_quantize_each_weight(gf_net *net, gf_quantize_one *one, const void 
 {
     gf_status status = GF_OK;
     int first, last;
-    find_edges(&first, &last, net);
+    gf_net_weight_edges(&first, &last, net);
     for (int n = 0; n < net->node_count; n++)
         if (gf_node_has_weight(&net->nodes[n]))
             GF_TRY(one(gf_node_weight(net, &net->nodes[n]), place_of(n, first, last), options,
@@ -58,7 +47,7 @@ gf_status gf_quantize_each_input(gf_net *net, const char *kind, gf_quantize_fill
 {
     gf_status status = GF_OK;
     int first, last;
-    find_edges(&first, &last, net);
+    gf_net_weight_edges(&first, &last, net);
     for (int n = first; n >= 0 && n < net->node_count; n++) {
         _Alignas(8) unsigned char attributes[GF_ATTRIBUTES] = { 0 };
         int before = net->node_count;

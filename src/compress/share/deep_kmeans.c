@@ -164,15 +164,13 @@ out:
     return status;
 }
 
-static gf_status draw(const gf_method_call *call, gf_param *weight, uint32_t salt, int wanted,
-                      int rounds)
+static gf_status draw(const gf_method_call *call, const gf_node *node, int wanted, int rounds)
 {
     gf_status status;
+    gf_param *weight = gf_node_weight(call->net, node);
     size_t count = gf_rows_count(weight);
     int bits = gf_cluster_bits(wanted, count);
-    const gf_random random = {
-        .seed = call->seed, .ordinal = call->ordinal, .purpose = GF_PURPOSE_METHOD, .epoch = salt
-    };
+    const gf_random random = gf_random_for(call, node->name);
     gf_real *rows = NULL;
     uint8_t *codes = gf_alloc(count, 1);
     GF_TRY_ALLOC(codes);
@@ -186,18 +184,16 @@ out:
     return status;
 }
 
+/* All layers with weights but the first. */
 static gf_status draw_all(const gf_method_call *call, const deep_kmeans_options *o)
 {
     gf_status status = GF_OK;
-    bool first = true;
-    for (int n = 0; n < call->net->node_count; n++) {
+    int first, last;
+    gf_net_weight_edges(&first, &last, call->net);
+    for (int n = first + 1; n <= last; n++) {
         const gf_node *node = &call->net->nodes[n];
-        if (!gf_node_has_weight(node)) continue;
-        int bits = bits_of(o, call->net, node);
-        if (!first && bits > 0)
-            GF_TRY(draw(call, gf_node_weight(call->net, node), gf_hash32(node->name), bits,
-                        o->rounds));
-        first = false;
+        int bits = gf_node_has_weight(node) ? bits_of(o, call->net, node) : 0;
+        if (bits > 0) GF_TRY(draw(call, node, bits, o->rounds));
     }
 out:
     return status;

@@ -70,21 +70,13 @@ out:
     return status;
 }
 
-static gf_random random_of(const gf_method_call *call, const gf_node *node)
-{
-    return (gf_random){ .seed = call->seed,
-                        .ordinal = call->ordinal,
-                        .purpose = GF_PURPOSE_METHOD,
-                        .epoch = gf_hash32(node->name) };
-}
-
 static gf_status share_layer(const gf_method_call *call, const product_options *o, gf_unfolded *u)
 {
     gf_status status;
     gf_param *weight = gf_node_weight(call->net, u->node);
     gf_real root[GF_CLUSTER_BLOCK * GF_CLUSTER_BLOCK];
     const gf_cluster_options single = { .bits = o->single_bits, .block = 1, .average = true };
-    const gf_random random = random_of(call, u->node);
+    const gf_random random = gf_random_for(call, u->node->name);
     if (!u->size) return gf_share_weights(weight, &single, SINGLE_ROUNDS, call->kernels);
     GF_TRY(gf_unfolded_root(root, u));
     GF_TRY(share_kernels(weight, root, o, call->kernels, &random));
@@ -96,12 +88,11 @@ out:
 static gf_status find_layers(gf_unfolded *all, int *layers, const gf_net *net)
 {
     gf_status status = GF_OK;
-    bool first = true;
-    for (int n = 0; n < net->node_count; n++) {
-        if (!gf_node_has_weight(&net->nodes[n])) continue;
-        if (!first) GF_TRY(gf_unfolded_init(&all[(*layers)++], net, &net->nodes[n]));
-        first = false;
-    }
+    int first, last;
+    gf_net_weight_edges(&first, &last, net);
+    for (int n = first + 1; n <= last; n++)
+        if (gf_node_has_weight(&net->nodes[n]))
+            GF_TRY(gf_unfolded_init(&all[(*layers)++], net, &net->nodes[n]));
 out:
     return status;
 }

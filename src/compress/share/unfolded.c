@@ -53,10 +53,7 @@ static void add_images(gf_unfolded *u, gf_run *run, int first, int count,
                        const gf_method_call *call, int samples)
 {
     const gf_real *values = gf_run_value(run, u->node->inputs[0]);
-    const gf_random random = { .seed = call->seed,
-                               .ordinal = call->ordinal,
-                               .purpose = GF_PURPOSE_METHOD,
-                               .epoch = gf_hash32(u->node->name) };
+    const gf_random random = gf_random_for(call, u->node->name);
     uint32_t height = (uint32_t)u->node->shape.height, width = (uint32_t)u->node->shape.width;
     for (int k = 0; k < count; k++)
         for (uint32_t s = 0; s < (uint32_t)samples; s++) {

@@ -171,9 +171,9 @@ gradcheck: ## gradients against finite differences, in float64
 	@$(MAKE) --no-print-directory TREE=double gradcheck-programs
 	@sh tests/run.sh gradcheck $(patsubst tests/%.c,build/double/tests/%,$(filter-out $(SHARED_TESTS),$(wildcard tests/gradcheck/*.c)))
 check-pairs: all ## every ordered pair of methods, logged in results/techniques/pairs.txt; minutes
-	@$(MAKE) --no-print-directory TREE=$(TREE) $(BUILD)/tests/conform/methods
+	@$(MAKE) --no-print-directory TREE=$(TREE) $(BUILD)/tests/conform/pairs
 	@mkdir -p results/techniques
-	@GRIDFRONT_PAIRS=results/techniques/pairs.txt $(BUILD)/tests/conform/methods pair
+	@GRIDFRONT_PAIRS=results/techniques/pairs.txt $(BUILD)/tests/conform/pairs
 fuzz-short: all ## hostile inputs for a moment: a fixed number of them
 	@$(MAKE) --no-print-directory TREE=$(TREE) $(FUZZ_PROGRAMS)
 	@sh tests/run.sh fuzz $(FUZZ_PROGRAMS)

@@ -10,10 +10,11 @@ cat <<'END'
 
 All of CIFAR-10, trained on 45,000 images, selected on 5,000, the 10,000 of the test set only
 reported; one seed. Networks and settings are in `sweeps/techniques/FAMILY.cfg`; each folder here has
-its report. Compare points with their own dense parent (`train`): these are runs of a few epochs, not
-the papers' schedules. Minutes are those of the stages after the shared parent, on one core of a machine
-that did other work as well; 0.0: the stage was there from a sweep before. Scores are those of the challenge (lower is better): nominal counts what
-a method promises, measured the bytes that are stored.
+its report. Compare points with their own dense parent, or with the network that learned alone
+(`train`): these are runs of a few epochs, not the papers' schedules. Minutes are those of the stages
+after the shared parent, on one core (`shift`: two) of a machine that did other work as well; 0.0: the
+stage was there from a sweep before. Scores are those of the challenge (lower is better): nominal counts
+what a method promises, measured the bytes that are stored.
 
 | family | method and setting | val % | test % | bytes | MACs | nominal | measured | minutes |
 |---|---|--:|--:|--:|--:|--:|--:|--:|

@@ -258,3 +258,36 @@ TEST("compress: calibration", "ranges never pass what was seen, and a share of 1
     gf_net_destroy(part);
     gf_net_destroy(whole);
 }
+
+static bool is_of_activations(const gf_param *param)
+{
+    return param->role == GF_ROLE_STATE || strstr(param->name, ".quant.step");
+}
+
+TEST("compress: calibration", "training begins with ranges of the network as it came, not as its "
+                              "quantized weights left it")
+{
+    static const struct {
+        const char *method, *still; /* and so that what it began with is what it ends with */
+    } cases[] = { { "qat", "freeze_bn = 0\n" }, { "lsq", "lr = 1e-12\nweight_decay = 0\n" } };
+    for (size_t c = 0; c < GF_COUNT(cases); c++) {
+        gf_net *fine = trained_net(), *coarse = trained_net();
+        char text[160];
+        int compared = 0;
+        for (int bits = 2; bits <= 8; bits += 6) {
+            snprintf(text, sizeof text, "weight_bits = %d\nactivation_bits = 4\nepochs = 1\n%s",
+                     bits, cases[c].still);
+            REQUIRE_OK(apply_method(bits == 2 ? coarse : fine, cases[c].method, text, images_of(),
+                                    NULL, 0));
+        }
+        for (int i = 0; i < fine->param_count; i++) {
+            const gf_param *a = &fine->params[i], *b = &coarse->params[i];
+            if (!is_of_activations(a)) continue;
+            EXPECT_FLOATS(a->value, b->value, gf_param_count(a), 1e-5);
+            compared++;
+        }
+        EXPECT(compared > 4);
+        gf_net_destroy(fine);
+        gf_net_destroy(coarse);
+    }
+}

@@ -35,13 +35,14 @@ static gf_status binarize(gf_param *weight, gf_quantize_place place, const void 
     return gf_binarize(weight, &made, kernels);
 }
 
+/* The first ranges are of the network as it came, as in qat. */
 static gf_status prepare(const gf_method_call *call, const binaryconnect_options *o)
 {
     gf_status status;
-    GF_TRY(gf_quantize_each_weight(call->net, binarize, o, call->kernels));
     GF_TRY(gf_quantize_activations(call->net, &o->quantize));
     if (o->quantize.activation_bits != GF_BITS_FULL)
         GF_TRY(gf_calibrate(call->net, call->data, o->quantize.images, call->kernels));
+    GF_TRY(gf_quantize_each_weight(call->net, binarize, o, call->kernels));
 out:
     return status;
 }
@@ -92,7 +93,8 @@ const gf_method gf_method_binaryconnect = {
                 .summary = "train with binary weights",
                 .paper = "Courbariaux et al. 2015, arXiv 1511.00363, section 2",
                 .fields = fields,
-                .slots = gf_train_slots },
+                .slots = gf_train_slots,
+                .revision = 1 }, /* first ranges from the network as it came */
     .options_size = sizeof(binaryconnect_options),
     .stage = "quantize",
     .example = "{ quantize : { method = \"binaryconnect\"; epochs = 10; weight_decay = 0; }; }",

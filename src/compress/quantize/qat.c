@@ -18,14 +18,16 @@ typedef struct qat_options {
 
 extern const gf_method gf_method_qat; /* below; its schema says how long it trains */
 
+/* Activations are seen before weights are quantized: BN's running statistics fit the weights that
+ * came. With others in their place what they normalize may be far from what training will bring. */
 static gf_status prepare(const gf_method_call *call, const gf_quantize_options *o)
 {
     gf_status status = GF_OK;
     if (!o->per_channel) GF_TRY(gf_net_fold_bn(call->net, call->kernels));
-    GF_TRY(gf_quantize_weights(call->net, o, call->kernels));
     GF_TRY(gf_quantize_activations(call->net, o));
     if (o->activation_bits != GF_BITS_FULL)
         GF_TRY(gf_calibrate(call->net, call->data, o->images, call->kernels));
+    GF_TRY(gf_quantize_weights(call->net, o, call->kernels));
 out:
     return status;
 }
@@ -81,7 +83,8 @@ const gf_method gf_method_qat = {
                 .summary = "train with quantized weights and activations",
                 .paper = "Krishnamoorthi 2018, arXiv 1806.08342, section 3.2",
                 .fields = fields,
-                .slots = gf_train_slots },
+                .slots = gf_train_slots,
+                .revision = 1 }, /* first ranges from the network as it came */
     .options_size = sizeof(qat_options),
     .stage = "quantize",
     .example = "{ quantize : { method = \"qat\"; weight_bits = 4; activation_bits = 8; "

@@ -22,6 +22,7 @@ typedef struct gf_command {
     int (*run)(int argc, char **argv); /* argv[0]: the subcommand's name; returns the exit code */
 } gf_command;
 extern const gf_command gf_commands[]; /* ends with a NULL name */
+void gf_cli_print_usage(const gf_command *command);
 
 int cmd_bench(int argc, char **argv);
 int cmd_gc(int argc, char **argv);

@@ -1,5 +1,7 @@
-/* gridfront help [KEY]: the tables that parse sweep files, printed. */
+/* gridfront help [KEY]: commands, and the tables that parse sweep files, printed. */
 #include "cli.h"
+
+#include <gridfront/method.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +34,55 @@ static void print_slot(const char *group, const gf_slot *slot)
            slot->fallback ? slot->fallback : "");
 }
 
+/* ---- what a method is told by beside its fields ---- */
+
+static const gf_method *method_of(const gf_schema *schema)
+{
+    for (const gf_method *const *method = gf_methods; *method; method++)
+        if (&(*method)->schema == schema) return *method;
+    return NULL;
+}
+
+static void print_facts(const char *title, unsigned facts)
+{
+    const char *before = title;
+    for (; facts; facts &= facts - 1) {
+        printf("%s%s", before, gf_fact_text((gf_fact)(facts & -facts)));
+        before = ", ";
+    }
+}
+
+/* Stages stand one below the other: a comma outside of all braces ends a line. */
+static void print_example(const char *example)
+{
+    int depth = 0;
+    printf("  example: ");
+    for (const char *c = example; *c; c++) {
+        bool ends = *c == ',' && depth == 0;
+        depth += (*c == '{') - (*c == '}');
+        putchar(*c);
+        if (ends) printf("\n%10s", "");
+    }
+    printf("\n");
+}
+
+static void print_method(const gf_method *method)
+{
+    print_facts("  comes after ", method->needs);
+    if (method->needs) printf("\n");
+    print_facts("  never after ", method->refuses);
+    if (method->refuses) printf(": %s\n", method->refusal);
+    print_example(method->example);
+}
+
 static void print_schema(const char *group, const gf_schema *schema)
 {
+    const gf_method *method = method_of(schema);
     printf("%s: %s\n", schema->name, schema->summary);
     if (schema->paper) printf("  %s\n", schema->paper);
     print_fields(group, schema->fields);
     for (const gf_slot *slot = schema->slots; slot && slot->name; slot++) print_slot(group, slot);
+    if (method) print_method(method);
 }
 
 static const char *last_word(const char *key)
@@ -145,6 +190,16 @@ static int print_everything_on(const gf_sweep_schema *schema, const char *key)
     return h.found;
 }
 
+static int print_command(const char *name)
+{
+    for (const gf_command *command = gf_commands; command->name; command++)
+        if (strcmp(command->name, name) == 0) {
+            gf_cli_print_usage(command);
+            return 1;
+        }
+    return 0;
+}
+
 static void print_overview(void)
 {
     printf("Gridfront turns a grid into a front.\n\n");
@@ -153,7 +208,8 @@ static void print_overview(void)
                command->summary);
     printf("\nExit codes: 0 done, 1 stages failed or a file does not check, 2 usage or set-up, "
            "3 the sweep broke,\n75 interrupted: the same command goes on.\n"
-           "'gridfront help prune.amount' explains a key, 'gridfront methods' lists them all.\n");
+           "'gridfront help prune.amount' explains a key, 'gridfront help thinet' a method with an "
+           "example;\n'gridfront methods' lists them all.\n");
 }
 
 int cmd_help(int argc, char **argv)
@@ -170,7 +226,8 @@ int cmd_help(int argc, char **argv)
     }
     GF_TRY_ALLOC(arena = gf_arena_create());
     GF_TRY(gf_cli_schema(&schema, arena));
-    if (!print_everything_on(&schema, key))
+    int found = print_command(key);
+    if (found + print_everything_on(&schema, key) == 0)
         status = gf_fail(GF_INVALID, "help: nothing is called '%s'; see 'gridfront methods'", key);
 out:
     gf_arena_destroy(arena);

@@ -84,10 +84,9 @@ static bool asks_for_help(const char *argument)
     return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
-static int print_usage(const gf_command *command)
+void gf_cli_print_usage(const gf_command *command)
 {
     printf("gridfront %s %s\n    %s\n", command->name, command->usage, command->summary);
-    return GF_EXIT_DONE;
 }
 
 int main(int argc, char **argv)
@@ -105,6 +104,7 @@ int main(int argc, char **argv)
         name = "help";
     const gf_command *command = find_command(name);
     if (!command) return unknown_command(name);
-    return argc > 2 && asks_for_help(argv[2]) ? print_usage(command)
-                                              : command->run(argc - 1, argv + 1);
+    if (argc <= 2 || !asks_for_help(argv[2])) return command->run(argc - 1, argv + 1);
+    gf_cli_print_usage(command);
+    return GF_EXIT_DONE;
 }

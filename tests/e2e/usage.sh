@@ -28,6 +28,7 @@ refused "nothing of that name" "nothing is called 'amuont'" help amuont
 
 "$program" run --help >out.log 2>err.log
 check "every command explains itself" grep -q "retry-failed" out.log
+check "by help as well" sh -c "'$program' help run | cmp -s - out.log"
 
 printf 'name = "bad"; model : { widht = 16; }; stages = ( { train : { epochs = 0; lr = 900; }; } );\n' >bad.cfg
 "$program" run bad.cfg >out.log 2>err.log
@@ -61,6 +62,8 @@ check "and with the places looked at" grep -q "looked in /nowhere, /nowhere/cifa
 check "before anything was made" test ! -e results
 
 check "help explains a key" sh -c "'$program' help train.lr | grep -q 'base learning rate'"
+check "help of a method ends with an example" sh -c "'$program' help thinet | grep -q 'example: { prune : { method = .thinet.'"
+check "and says what it cannot follow" sh -c "'$program' help xnor | grep -q 'never after quantized weights'"
 check "help shows a slot with its variants, once" sh -c "test \$('$program' help optimizer | grep -c '^adamw:') -eq 1"
 check "methods lists them" sh -c "'$program' methods | grep -q filter-l1"
 if command -v python3 >/dev/null; then

@@ -85,7 +85,9 @@ const gf_method gf_method_kd = {
                 .slots = gf_train_slots },
     .options_size = sizeof(kd_options),
     .stage = "distill",
-    .example = "{ distill : { method = \"kd\"; teacher = \"big\"; epochs = 10; }; }",
+    .example = "{ id = \"dense\"; train : { epochs = 30; }; }, "
+               "{ prune : { method = \"filter-l1\"; amount = 0.5; }; }, "
+               "{ distill : { method = \"kd\"; teacher = \"dense\"; epochs = 10; }; }",
     .trains = true,
     .teaches = true,
     .apply = apply,

@@ -87,8 +87,10 @@ const gf_method gf_method_kd_annealed = {
                 .slots = gf_train_slots },
     .options_size = sizeof(kd_annealed_options),
     .stage = "distill",
-    .example = "{ distill : { method = \"hint\"; teacher = \"big\"; epochs = 5; }; }, "
-               "{ distill : { method = \"kd-annealed\"; teacher = \"big\"; epochs = 10; }; }",
+    .example = "{ id = \"dense\"; train : { epochs = 30; }; }, "
+               "{ prune : { method = \"filter-l1\"; amount = 0.5; }; }, "
+               "{ distill : { method = \"hint\"; teacher = \"dense\"; epochs = 5; }; }, "
+               "{ distill : { method = \"kd-annealed\"; teacher = \"dense\"; epochs = 10; }; }",
     .trains = true,
     .teaches = true,
     .apply = apply,

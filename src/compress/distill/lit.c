@@ -349,7 +349,8 @@ const gf_method gf_method_lit = {
                 .slots = gf_train_slots },
     .options_size = sizeof(lit_options),
     .stage = "distill",
-    .example = "{ distill : { method = \"lit\"; teacher = \"deep\"; epochs = 10; }; }, "
+    .example = "{ distill : { method = \"lit\"; teacher = \"deep\"; epochs = 10; "
+               "/* a chain of `teachers` */ }; }, "
                "{ distill : { method = \"kd\"; teacher = \"deep\"; epochs = 5; lr = 0.01; }; }",
     .refuses = GF_FACT_SHRUNK,
     .refusal = "its blocks must end with as many channels as the teacher's",

@@ -342,7 +342,9 @@ const gf_method gf_method_overhaul = {
                 .slots = gf_train_slots },
     .options_size = sizeof(overhaul_options),
     .stage = "distill",
-    .example = "{ distill : { method = \"overhaul\"; teacher = \"big\"; epochs = 10; }; }",
+    .example = "{ id = \"dense\"; train : { epochs = 30; }; }, "
+               "{ prune : { method = \"filter-l1\"; amount = 0.5; }; }, "
+               "{ distill : { method = \"overhaul\"; teacher = \"dense\"; epochs = 10; }; }",
     .trains = true,
     .teaches = true,
     .apply = apply,

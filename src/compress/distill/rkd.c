@@ -330,7 +330,9 @@ const gf_method gf_method_rkd = {
                 .slots = gf_train_slots },
     .options_size = sizeof(rkd_options),
     .stage = "distill",
-    .example = "{ distill : { method = \"rkd\"; teacher = \"big\"; epochs = 10; }; }",
+    .example = "{ id = \"dense\"; train : { epochs = 30; }; }, "
+               "{ prune : { method = \"filter-l1\"; amount = 0.5; }; }, "
+               "{ distill : { method = \"rkd\"; teacher = \"dense\"; epochs = 10; }; }",
     .trains = true,
     .teaches = true,
     .apply = apply,

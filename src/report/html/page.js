@@ -188,7 +188,8 @@ function extent(points, name, log) {
   const high = p => value(p, name) + (log ? 0 : p.metrics[name].half ?? 0);
   const least = Math.min(...points.map(low)), most = Math.max(...points.map(high));
   if (log) return {min: least / 1.3, max: most * 1.3};
-  const margin = (most - least) * .05 || Math.abs(most) * .05 || 1;
+  const close = !isFraction(name) && most - least < .1 * Math.abs(most); // or ticks read the same
+  const margin = (close ? .1 * Math.abs(most) : (most - least) * .05 || Math.abs(most) * .05) || 1;
   return {min: least - margin, max: most + margin};
 }
 // The front of the two metrics that are shown; that of all objectives may zigzag in this plane.

@@ -64,7 +64,7 @@ REGISTERED := $(wildcard src/nn/*/*.c src/data/*/*.c src/compress/*.c src/compre
               $(EXTRA_METHODS)
 
 # What the programs of one folder share is linked into each of them.
-SHARED_TESTS := $(addprefix tests/gradcheck/,gradcheck.c networks.c exact.c) tests/golden/reference.c
+SHARED_TESTS := $(addprefix tests/gradcheck/,gradcheck.c networks.c network_passes.c exact.c) tests/golden/reference.c
 tests_in = $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(SHARED_TESTS),$(wildcard tests/$(1)/*.c)))
 
 ifeq ($(V),)
@@ -146,16 +146,17 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_SHARED:%.c=$(BUILD)/%.o) $(FUZZ_MAI
 $(BUILD)/tests/fuzz/sweep: $(BUILD)/src/cli/schema.o
 
 # The float64 engine as one object with one visible name, linked beside a float32 engine.
+NETWORKS := $(addprefix $(BUILD)/tests/gradcheck/,networks.o network_passes.o)
 EXACT := build/$(if $(filter arm64%,$(TREE)),arm64-)double/exact.o
 ifneq ($(findstring double,$(TREE)),)
-$(EXACT): $(BUILD)/tests/gradcheck/exact.o $(BUILD)/tests/gradcheck/networks.o $(LIBRARY)
+$(EXACT): $(BUILD)/tests/gradcheck/exact.o $(NETWORKS) $(LIBRARY)
 	$(call quiet,LD) $(CC) -r -nostdlib -o $@.all $^ && \
 	  $(OBJCOPY) --keep-global-symbol=exact_pass $@.all $@ && rm $@.all
 else
 $(EXACT): FORCE
 	@$(MAKE) --no-print-directory TREE=$(patsubst build/%/exact.o,%,$@) $@
 endif
-$(BUILD)/tests/conform/networks: $(BUILD)/tests/gradcheck/networks.o $(EXACT)
+$(BUILD)/tests/conform/networks: $(NETWORKS) $(EXACT)
 
 FUZZ_PROGRAMS := $(HARNESSES:%.c=$(BUILD)/%)
 programs: $(FUZZ_PROGRAMS) $(call tests_in,unit) $(call tests_in,conform) $(call tests_in,golden) $(call tests_in,mpi) \

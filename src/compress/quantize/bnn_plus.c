@@ -5,9 +5,10 @@
  * |a - |w|| or its square (binary_view.c); the loss that is shown is without it. Scales begin as
  * the mean magnitude, where the square is least. First and last layer stay real, blocks are those
  * of XNOR-Net (signs.c).
- * Choices: beta is 2, as a narrow derivative is a steep one: at the paper's 5 each layer makes
- * gradients about 1.7 times as large, which its networks of 8 layers stand, and long ones without
- * shortcuts do not. Left out: a trained beta, the PReLU or hard tanh before the sign. */
+ * Choices: beta is 1, where SwishSign is as steep at 0 as what goes straight through: a narrow
+ * derivative is a steep one, and at the paper's 5 each layer makes gradients about 1.7 times as
+ * large, which its networks of 8 layers stand, and long ones without shortcuts do not. Left out: a
+ * trained beta, the PReLU or hard tanh before the sign. */
 #include "binary.h"
 
 typedef struct bnn_plus_options {
@@ -51,7 +52,7 @@ out:
 
 static const gf_field fields[] = {
     GF_TRAIN_FIELDS(bnn_plus_options, "20", "0.1"),
-    GF_FIELD(bnn_plus_options, beta, "2", "[1, 100]", "",
+    GF_FIELD(bnn_plus_options, beta, "1", "[0.1, 100]", "",
              "of SwishSign: how narrow its derivative is; the paper takes 5 to 10"),
     GF_FIELD_WORD(bnn_plus_options, penalty, "l1", GF_BINARY_PENALTY_WORDS,
                   "on a weight's distance from the scale of its filter: R1 or R2 of the paper"),

@@ -1,7 +1,7 @@
 #!/bin/sh
-# One table of what every technique did on real images: reads results/techniques/*/points.csv (made by
-# `gridfront report DIR --all --format csv`), prints Markdown, families in the order of their names,
-# points in the order of validation accuracy.
+# What every technique did on real images: the findings, which were written by hand, and one table, from
+# results/techniques/*/points.csv (made by `gridfront report DIR --all --format csv`): Markdown, families
+# in the order of their names, points in the order of validation accuracy.
 #
 # usage: sweeps/techniques/table.sh >results/techniques/README.md
 cd "$(dirname "$0")/../../results/techniques" || exit 2
@@ -15,6 +15,14 @@ its report. Compare points with their own dense parent, or with the network that
 after the shared parent, on one core (`shift`: two) of a machine that did other work as well; 0.0: the
 stage was there from a sweep before. Scores are those of the challenge (lower is better): nominal counts
 what a method promises, measured the bytes that are stored.
+
+## What came out
+
+END
+cat findings.md
+cat <<'END'
+
+## All points
 
 | family | method and setting | val % | test % | bytes | MACs | nominal | measured | minutes |
 |---|---|--:|--:|--:|--:|--:|--:|--:|

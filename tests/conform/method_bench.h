@@ -193,18 +193,6 @@ static inline void expect_packed(const gf_net *net)
     gf_net_destroy(back);
 }
 
-/* Filters, their biases, BN's scale and shift: what makes a channel, set to zero. */
-static inline void switch_off(gf_net *net, const gf_channel_group *group, int channel)
-{
-    for (int i = 0; i < group->slice_count; i++) {
-        const gf_channel_slice *slice = &group->slices[i];
-        gf_param *p = &net->params[slice->param];
-        size_t size = gf_param_count(p) / (size_t)p->dims[0];
-        if (slice->axis != 0 || p->role == GF_ROLE_VARIANCE) continue;
-        memset(p->value + (size_t)(slice->first + channel) * size, 0, size * sizeof *p->value);
-    }
-}
-
 /* Of the network with one channel of each group off. Weights are those that views give: of a
  * codebook or of signs no stored zero makes a zero. */
 static inline gf_real *masked_logits(const gf_net *net, const gf_channel_groups *groups)

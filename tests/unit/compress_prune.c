@@ -222,18 +222,6 @@ TEST("compress: filter-l1", "min_channels stops it, and the residual stream is p
 
 /* ---- masked equals shrunk ---- */
 
-/* Switches off what the group makes of a channel: filters, their bias, BN's scale and shift. */
-static void switch_off(gf_net *net, const gf_channel_group *group, int channel)
-{
-    for (int i = 0; i < group->slice_count; i++) {
-        const gf_channel_slice *slice = &group->slices[i];
-        gf_param *p = &net->params[slice->param];
-        size_t size = gf_param_count(p) / (size_t)p->dims[0];
-        if (slice->axis != 0 || p->role == GF_ROLE_VARIANCE) continue;
-        memset(p->value + (size_t)(slice->first + channel) * size, 0, size * sizeof *p->value);
-    }
-}
-
 /* Drops the positions p with p % 3 == 1 of every group. */
 static bool shrinks_to_the_same(const char *model)
 {

@@ -1,21 +1,9 @@
 /* farm: sweeps in virtual time, by hand and against the bounds of scheduling theory. */
 #include "../test.h"
-
-#include <gridfront/farm.h>
+#include "farm_tree.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static const int needs_0[] = { 0 }, needs_1[] = { 1 };
-
-/* 0 (1) -> 1 (2) -> 2 (3); 0 -> 3 (1); 4 (4) alone */
-static const gf_farm_task tree[] = {
-    { .cost = 1 },
-    { .needs = needs_0, .need_count = 1, .cost = 2 },
-    { .needs = needs_1, .need_count = 1, .cost = 3 },
-    { .needs = needs_0, .need_count = 1, .cost = 1 },
-    { .cost = 4 },
-};
 
 TEST("farm: simulation", "one rank is always busy and takes as long as all the work")
 {

@@ -21,7 +21,8 @@ typedef struct gf_command {
     const char *name, *usage, *summary;
     int (*run)(int argc, char **argv); /* argv[0]: the subcommand's name; returns the exit code */
 } gf_command;
-extern const gf_command gf_commands[]; /* ends with a NULL name */
+extern const gf_command gf_commands[];                   /* ends with a NULL name */
+const gf_command *gf_cli_find_command(const char *name); /* NULL: none */
 void gf_cli_print_usage(const gf_command *command);
 
 int cmd_bench(int argc, char **argv);

@@ -36,13 +36,6 @@ static void print_slot(const char *group, const gf_slot *slot)
 
 /* ---- what a method is told by beside its fields ---- */
 
-static const gf_method *method_of(const gf_schema *schema)
-{
-    for (const gf_method *const *method = gf_methods; *method; method++)
-        if (&(*method)->schema == schema) return *method;
-    return NULL;
-}
-
 static void print_facts(const char *title, unsigned facts)
 {
     const char *before = title;
@@ -77,7 +70,7 @@ static void print_method(const gf_method *method)
 
 static void print_schema(const char *group, const gf_schema *schema)
 {
-    const gf_method *method = method_of(schema);
+    const gf_method *method = gf_method_find(group, schema->name);
     printf("%s: %s\n", schema->name, schema->summary);
     if (schema->paper) printf("  %s\n", schema->paper);
     print_fields(group, schema->fields);
@@ -190,16 +183,6 @@ static int print_everything_on(const gf_sweep_schema *schema, const char *key)
     return h.found;
 }
 
-static int print_command(const char *name)
-{
-    for (const gf_command *command = gf_commands; command->name; command++)
-        if (strcmp(command->name, name) == 0) {
-            gf_cli_print_usage(command);
-            return 1;
-        }
-    return 0;
-}
-
 static void print_overview(void)
 {
     printf("Gridfront turns a grid into a front.\n\n");
@@ -226,8 +209,9 @@ int cmd_help(int argc, char **argv)
     }
     GF_TRY_ALLOC(arena = gf_arena_create());
     GF_TRY(gf_cli_schema(&schema, arena));
-    int found = print_command(key);
-    if (found + print_everything_on(&schema, key) == 0)
+    const gf_command *command = gf_cli_find_command(key);
+    if (command) gf_cli_print_usage(command);
+    if (print_everything_on(&schema, key) == 0 && !command)
         status = gf_fail(GF_INVALID, "help: nothing is called '%s'; see 'gridfront methods'", key);
 out:
     gf_arena_destroy(arena);

@@ -41,7 +41,7 @@ const gf_command gf_commands[] = {
     { 0 },
 };
 
-static const gf_command *find_command(const char *name)
+const gf_command *gf_cli_find_command(const char *name)
 {
     for (const gf_command *command = gf_commands; command->name; command++)
         if (strcmp(command->name, name) == 0) return command;
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
         name = "version";
     else if (asks_for_help(name))
         name = "help";
-    const gf_command *command = find_command(name);
+    const gf_command *command = gf_cli_find_command(name);
     if (!command) return unknown_command(name);
     if (argc <= 2 || !asks_for_help(argv[2])) return command->run(argc - 1, argv + 1);
     gf_cli_print_usage(command);
